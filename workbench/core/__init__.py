@@ -1,0 +1,1 @@
+"""The numeric core: arrays and frozen values, no Keras and no screen."""

@@ -1,0 +1,150 @@
+"""The uniform grid: ``real = scale * (q - zero_point)``.
+
+Symmetric grids are the narrow signed ones, ``[-(2**(b-1)-1), 2**(b-1)-1]`` with zero
+point 0, as LiteRT stores weights; asymmetric ones are ``[0, 2**b-1]`` with the range
+nudged so that zero is a grid point. Either way a pruned zero stays exactly zero.
+
+Source: Jacob et al. 2018, arXiv 1712.05877; the nudge is that of TensorFlow's
+``fake_quant_with_min_max_vars``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from workbench.core.codes import Affine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Range = Literal["minmax", "mse"]
+SHRINK_FACTORS = np.linspace(0.2, 1.0, 41, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Scales and zero points of a bit width.
+
+    Attributes:
+        scale: Positive, float32, broadcastable to the values.
+        zero_point: Int32, shape of `scale`.
+        bits: Bit width, 2 to 16.
+        is_symmetric: Whether it is the narrow signed grid.
+    """
+
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int32]
+    bits: int
+    is_symmetric: bool
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest integer."""
+        return limits(self.bits, is_symmetric=self.is_symmetric)
+
+
+def limits(bits: int, *, is_symmetric: bool) -> tuple[int, int]:
+    """Smallest and largest integer of a grid."""
+    if is_symmetric:
+        return -(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1
+    return 0, 2**bits - 1
+
+
+def grid_between(
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    bits: int,
+    *,
+    is_symmetric: bool,
+) -> Grid:
+    """The grid that covers a range, widened to hold zero.
+
+    ``scale = max(|low|, |high|) / (2**(b-1)-1)`` symmetric, else
+    ``(high - low) / (2**b - 1)`` with ``zero_point = round(-low / scale)``.
+
+    Args:
+        low: Smallest value of each channel, float32.
+        high: Largest value, shape of `low`.
+        bits: Bit width, 2 to 16.
+        is_symmetric: Which of the two grids.
+    """
+    low = np.minimum(np.asarray(low, np.float32), np.float32(0))
+    high = np.maximum(np.asarray(high, np.float32), np.float32(0))
+    smallest, largest = limits(bits, is_symmetric=is_symmetric)
+    if is_symmetric:
+        scale = _positive(np.maximum(-low, high) / np.float32(largest))
+        return Grid(scale, np.zeros(scale.shape, np.int32), bits, is_symmetric)
+    scale = _positive((high - low) / np.float32(largest))
+    zero_point = np.clip(np.rint(-low / scale), smallest, largest).astype(np.int32)
+    return Grid(scale, zero_point, bits, is_symmetric)
+
+
+def grid_of(
+    values: NDArray[np.float32],
+    bits: int,
+    *,
+    is_symmetric: bool,
+    channel_axes: tuple[int, ...] = (),
+    choice: Range = "minmax",
+) -> Grid:
+    """The grid for given values.
+
+    Args:
+        values: Any shape, float32, finite.
+        bits: Bit width, 2 to 16.
+        is_symmetric: Which of the two grids.
+        channel_axes: Axes that keep scales of their own; empty for one per tensor.
+        choice: ``minmax`` covers every value; ``mse`` shrinks that range, channel by
+            channel, to the one of 41 fractions with the least squared error.
+    """
+    axes = tuple(a for a in range(values.ndim) if a not in channel_axes)
+    low = values.min(axis=axes, keepdims=True, initial=0)
+    high = values.max(axis=axes, keepdims=True, initial=0)
+    grid = grid_between(low, high, bits, is_symmetric=is_symmetric)
+    if choice == "minmax":
+        return grid
+    best = np.full(low.shape, np.inf, np.float64)
+    factor = np.ones(low.shape, np.float32)
+    for shrink in SHRINK_FACTORS[::-1]:
+        tried = grid_between(
+            low * shrink, high * shrink, bits, is_symmetric=is_symmetric
+        )
+        gap = dequantize(quantize(values, tried), tried) - values
+        error = np.square(gap, dtype=np.float64).sum(axis=axes, keepdims=True)
+        factor = np.where(error < best, shrink, factor)
+        best = np.minimum(error, best)
+    return grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)
+
+
+def quantize(values: NDArray[np.float32], grid: Grid) -> NDArray[np.int32]:
+    """Round values to the grid: ``q = clip(round(x / scale) + zero_point)``.
+
+    Args:
+        values: Any shape to which the grid's scales broadcast, float32.
+        grid: The grid.
+
+    Returns:
+        Integers within the grid's limits, int32, shape of `values`; ties go to even.
+    """
+    smallest, largest = grid.limits
+    q = np.rint(values / grid.scale) + grid.zero_point.astype(np.float32)
+    return np.clip(q, smallest, largest, out=q).astype(np.int32)
+
+
+def dequantize(q: NDArray[np.int32], grid: Grid) -> NDArray[np.float32]:
+    """The real values of grid integers, float32."""
+    return encode(q, grid).decode()
+
+
+def encode(q: NDArray[np.int32], grid: Grid) -> Affine:
+    """Grid integers together with their grid."""
+    return Affine(q, grid.scale, grid.zero_point, grid.bits, grid.is_symmetric)
+
+
+def _positive(scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scales with 1 where the range is empty, so that zeros map to zero."""
+    usable = scale >= np.finfo(np.float32).tiny
+    return np.where(usable, scale, np.float32(1)).astype(np.float32)

@@ -1,0 +1,291 @@
+"""The recipe: what the user wants, hashable, as JSON or YAML, versioned.
+
+Plans cascade: each later plan whose target matches a tensor lays its knobs over the
+earlier ones, and may switch a step off. A target is a glob over tensor paths in which
+only ``*`` and ``?`` are special, so that a gate, ``lstm/kernel[f]``, is plain text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+
+from workbench.core.activations import ActivationQuantization
+from workbench.core.errors import UserError
+from workbench.core.knob import (
+    Value,
+    check_fields,
+    check_values,
+    knob,
+    knobs,
+    merge,
+)
+from workbench.core.step import TensorStep, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Some knobs of one step (or of the activations), or the step switched off.
+
+    Attributes:
+        name: Registered name of the step; ``activations`` for those.
+        values: The knobs that are set, as sorted pairs.
+        is_off: Whether the step is switched off.
+    """
+
+    name: str
+    values: tuple[tuple[str, Value], ...] = ()
+    is_off: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names and values out of bounds; sort the pairs."""
+        checked = check_values(self.name, _owner(self.name), dict(self.values))
+        object.__setattr__(self, "values", tuple(sorted(checked.items())))
+
+    @classmethod
+    def of(cls, name: str, **values: Value) -> Choice:
+        """A choice from keyword arguments."""
+        return cls(name, tuple(values.items()))
+
+    def over(self, earlier: Choice | None) -> Choice:
+        """This choice laid over an earlier one of the same name."""
+        if earlier is None or self.is_off:
+            return self
+        values = merge(_owner(self.name), dict(earlier.values), dict(self.values))
+        return Choice(self.name, tuple(values.items()))
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat object: ``{"step": name, knob: value, ...}``."""
+        return {"step": self.name} | ({"off": True} if self.is_off else {}) | dict(
+            self.values
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps for the tensors that a target matches.
+
+    Attributes:
+        target: Glob over tensor paths.
+        steps: Choices in the order in which the steps are applied.
+        activations: Quantization of the activations behind these tensors.
+    """
+
+    target: str = "*"
+    steps: tuple[Choice, ...] = ()
+    activations: Choice | None = None
+
+    def matches(self, path: str) -> bool:
+        """Whether the target covers a path."""
+        return _pattern(self.target).fullmatch(path) is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        out: dict[str, Any] = {"target": self.target}
+        if self.steps:
+            out["steps"] = [choice.to_json() for choice in self.steps]
+        if self.activations is not None:
+            out["activations"] = self.activations.to_json()
+            del out["activations"]["step"]
+        return out
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """How the compressed model is retrained.
+
+    Attributes:
+        epochs: Passes over the training data.
+        learning_rate: Peak rate of Adam.
+        batch_size: Samples a step.
+        start: From the ``original`` weights, or from the ``latest`` retrained ones.
+    """
+
+    epochs: int = knob(3, low=1, high=1000)
+    learning_rate: float = knob(0.001, low=1e-6, high=1.0, scale="log")
+    batch_size: int = knob(128, low=1, high=65536)
+    start: str = knob("original", choices=("original", "latest"))
+
+    def __post_init__(self) -> None:
+        """Refuse values out of bounds."""
+        check_fields("retraining", self)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the user wants done to a model.
+
+    Attributes:
+        plans: Cascading plans; later ones override.
+        retraining: How to retrain, or None.
+        seed: Seed of everything random.
+    """
+
+    plans: tuple[Plan, ...] = ()
+    retraining: Retraining | None = None
+    seed: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is no integer from 0 to 2**31 - 1."""
+        is_integer = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        if not is_integer or not 0 <= self.seed < 2**31:
+            raise UserError("recipe.seed", received=self.seed)
+
+    def steps_for(self, path: str) -> tuple[TensorStep, ...]:
+        """The steps of one tensor after the cascade, in order.
+
+        Raises:
+            UserError: If an order undoes an earlier step.
+        """
+        laid: dict[str, Choice] = {}
+        for plan in self.plans:
+            if plan.matches(path):
+                for choice in plan.steps:
+                    laid[choice.name] = choice.over(laid.get(choice.name))
+        made = tuple(
+            steps[choice.name](**dict(choice.values))
+            for choice in laid.values()
+            if not choice.is_off
+        )
+        for earlier, later in zip(made, made[1:], strict=False):
+            if later.phase < earlier.phase:
+                raise UserError(
+                    "recipe.order", path=path, first=earlier.name, second=later.name
+                )
+        return made
+
+    def activations_for(self, *paths: str) -> ActivationQuantization | None:
+        """The quantization of activations behind these paths after the cascade."""
+        laid: Choice | None = None
+        for plan in self.plans:
+            if plan.activations and any(plan.matches(path) for path in paths):
+                laid = plan.activations.over(laid)
+        if laid is None or laid.is_off:
+            return None
+        return ActivationQuantization(**dict(laid.values))  # type: ignore[arg-type]
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as JSON values."""
+        out: dict[str, Any] = {"version": VERSION, "seed": self.seed}
+        out["plans"] = [plan.to_json() for plan in self.plans]
+        if self.retraining is not None:
+            out["retraining"] = {
+                name: getattr(self.retraining, name) for name in knobs(Retraining)
+            }
+        return out
+
+    def dumps(self, style: Literal["json", "yaml"] = "yaml") -> str:
+        """The recipe as text."""
+        if style == "json":
+            return json.dumps(self.to_json(), indent=2) + "\n"
+        return yaml.safe_dump(self.to_json(), sort_keys=False, allow_unicode=True)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the recipe's canonical JSON, hexadecimal."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def loads(cls, text: str) -> Recipe:
+        """A recipe from JSON or YAML text.
+
+        Raises:
+            UserError: If the text is no recipe, or one of a later version.
+        """
+        try:
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            line = str(error).splitlines()[0]
+            raise UserError("recipe.syntax", detail=line) from error
+        return cls.from_json(data)
+
+    @classmethod
+    def from_json(cls, data: object) -> Recipe:
+        """A recipe from JSON values.
+
+        Raises:
+            UserError: If something is missing, unknown or out of bounds.
+        """
+        fields = _fields(data, "recipe", ("version", "seed", "plans", "retraining"))
+        version = fields.get("version")
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise UserError("recipe.version", received=version, ours=VERSION)
+        if version > VERSION:
+            raise UserError("recipe.later", received=version, ours=VERSION)
+        retraining = fields.get("retraining")
+        if retraining is not None:
+            retraining = _fields(retraining, "retraining", tuple(knobs(Retraining)))
+        return cls(
+            plans=tuple(_plan(plan) for plan in _list(fields.get("plans"), "plans")),
+            retraining=None if retraining is None else Retraining(**retraining),
+            seed=fields.get("seed", 0),
+        )
+
+
+@cache
+def _pattern(target: str) -> re.Pattern[str]:
+    escaped = re.escape(target).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.compile(escaped, re.DOTALL)
+
+
+def _owner(name: str) -> type:
+    return ActivationQuantization if name == "activations" else steps[name]
+
+
+def _plan(data: object) -> Plan:
+    fields = _fields(data, "plan", ("target", "steps", "activations"))
+    target = fields.get("target", "*")
+    if not isinstance(target, str) or not target:
+        raise UserError("recipe.target", received=target)
+    activations = fields.get("activations")
+    return Plan(
+        target=target,
+        steps=tuple(_choice(step) for step in _list(fields.get("steps"), "steps")),
+        activations=None
+        if activations is None
+        else _choice(activations, name="activations"),
+    )
+
+
+def _choice(data: object, name: str | None = None) -> Choice:
+    if not isinstance(data, dict):
+        raise UserError("recipe.object", where=name or "step", received=data)
+    values: Mapping[str, Any] = {str(k): v for k, v in data.items()}
+    values = dict(values)
+    name = name or values.pop("step", None)
+    if not isinstance(name, str) or name not in (*steps, "activations"):
+        raise UserError("registry.step", received=name, known=", ".join(steps))
+    is_off = values.pop("off", False)
+    if not isinstance(is_off, bool):
+        raise UserError("knob.bool", name=f"{name}.off", received=is_off)
+    return Choice(name, tuple(values.items()), is_off)
+
+
+def _fields(data: object, where: str, known: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise UserError("recipe.object", where=where, received=data)
+    for name in data:
+        if name not in known:
+            words = ", ".join(known)
+            raise UserError("recipe.unknown", where=where, field=name, known=words)
+    return data
+
+
+def _list(data: object, where: str) -> list[object]:
+    if data is None:
+        return []
+    if not isinstance(data, list):
+        raise UserError("recipe.list", where=where, received=data)
+    return data

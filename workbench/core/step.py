@@ -1,0 +1,64 @@
+"""What a method is: a frozen step over one tensor, declared by its knobs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from workbench.core.knob import check_fields
+from workbench.core.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from workbench.core.tensor import CompressedTensor, Site
+
+
+@dataclass(frozen=True)
+class TensorStep(ABC):
+    """A method that treats each tensor by itself.
+
+    Subclasses are frozen dataclasses whose fields are knobs, registered with
+    ``@steps.add(name)``.
+
+    Attributes:
+        name: The registered name.
+        phase: Place in the sane order of a plan: 10 prunes, 20 repairs, 30 codes.
+    """
+
+    name: ClassVar[str]
+    phase: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        """Refuse values out of bounds."""
+        check_fields(self.name, self)
+
+    @abstractmethod
+    def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
+        """The tensor after this step; the input is not changed."""
+
+    @classmethod
+    def agree(
+        cls,
+        wishes: Mapping[str, Self],
+        tensors: Mapping[str, CompressedTensor],  # noqa: ARG003
+    ) -> Mapping[str, Self]:
+        """The step each tensor takes once all wishes are known.
+
+        A method whose level is shared between tensors, such as one threshold over
+        the whole model, replaces the wishes by the levels that follow.
+
+        Args:
+            wishes: The step that the recipe asks for, by tensor path.
+            tensors: What each of them looks like just before this step.
+        """
+        return wishes
+
+    def refuses(self, site: Site) -> str | None:  # noqa: ARG002
+        """Text key of why the step cannot treat a site; None where it can."""
+        return None
+
+
+steps: Registry[type[TensorStep]] = Registry("workbench.methods", "step")

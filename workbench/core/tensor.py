@@ -1,0 +1,103 @@
+"""A compressed tensor and the place it holds in the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.core.codes import Code, Float
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a tensor sits in the model: all a method may know of its layer.
+
+    Attributes:
+        path: Address, such as ``block/dense_1/kernel``.
+        kind: ``dense``, ``conv``, ``depthwise``, ``recurrent``, ``embedding``,
+            ``einsum`` or ``other``.
+        shape: Shape of the tensor.
+        channel_axes: Axes that keep a scale of their own where granularity is per
+            channel: the output axes, for an embedding its rows.
+        layer: Class name of the owning layer.
+        macs: Multiply-accumulates of one sample; None where unknown.
+        reason: Text key of why it cannot be treated; None where it can.
+    """
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+    channel_axes: tuple[int, ...]
+    layer: str = ""
+    macs: int | None = None
+    reason: str | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def can(self) -> bool:
+        """Whether methods may treat it."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedTensor:
+    """A tensor after its steps; law: ``code.decode() * mask == dense``.
+
+    Attributes:
+        dense: What the simulation runs, float32.
+        mask: True where a weight is kept; None where nothing was pruned.
+        code: How the values are represented.
+    """
+
+    dense: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
+    code: Code
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32]) -> CompressedTensor:
+        """An untouched tensor."""
+        values = np.asarray(values, np.float32)
+        return cls(values, None, Float(values))
+
+    @cached_property
+    def nonzeros(self) -> int:
+        """Number of weights that are not zero."""
+        return int(np.count_nonzero(self.dense))
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction of zeros, 0 to 1."""
+        return 1.0 - self.nonzeros / max(self.dense.size, 1)
+
+    @property
+    def bits(self) -> int:
+        """Bit width of a weight; 32 where it is not quantized."""
+        return self.code.bits
+
+    def masked(self, keep: NDArray[np.bool_]) -> CompressedTensor:
+        """The tensor with only some weights kept, on top of what is pruned already.
+
+        Args:
+            keep: True where a weight stays, shape of `dense`.
+        """
+        mask = keep if self.mask is None else keep & self.mask
+        dense = np.where(mask, self.dense, np.float32(0))
+        code = Float(dense) if isinstance(self.code, Float) else self.code
+        return CompressedTensor(dense, mask, code)
+
+    def coded(self, code: Code) -> CompressedTensor:
+        """The tensor with its values represented by a code."""
+        dense = code.decode()
+        if self.mask is not None:
+            dense = np.where(self.mask, dense, np.float32(0))
+        return replace(self, dense=dense, code=code)

@@ -1,0 +1,1 @@
+"""Compression methods, one step a file; each registers itself."""
