@@ -1,0 +1,98 @@
+"""A frozen view of a session: all that a chart, a report or a test may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from workbench.core.cost import Sizes
+    from workbench.core.history import Visit
+    from workbench.core.measurement import Measurement, MetricInfo, Progress
+    from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
+    from workbench.core.tensor import Site
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of the model under a recipe.
+
+    Attributes:
+        recipe: The recipe.
+        network: The compressed network.
+        sizes: What it takes to store it.
+        measurement: Its accuracy; None until the first samples were evaluated.
+    """
+
+    recipe: Recipe
+    network: Network
+    sizes: Sizes
+    measurement: Measurement | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A session at one moment.
+
+    Attributes:
+        name: Name of the model.
+        sites: Its kernels.
+        weights: Their original values by path, float32.
+        recipe: What is wished for right now.
+        selection: Paths of the kernels selected in the table; empty means all.
+        original: The original's score; None until measured.
+        original_sizes: What the original takes.
+        before: The outcome without retraining; its recipe may be an earlier one than
+            the wish, then it is stale. Its measurement may be that of fewer samples
+            than the test set.
+        after: The last outcome of a retraining.
+        history: Every setting visited.
+        progress: Progress of the running or last retraining, one entry a report.
+        budget: Bytes that the user wants to stay below; None for no budget.
+        metric: What the score means.
+        classes: Names of the classes; empty where there are none.
+        labels: Class of each test sample, int64; None where there are none.
+        lang: Language of the texts.
+    """
+
+    name: str
+    sites: tuple[Site, ...]
+    weights: Mapping[str, NDArray[np.float32]]
+    recipe: Recipe
+    selection: tuple[str, ...]
+    original: Measurement | None
+    original_sizes: Sizes | None
+    before: Outcome | None
+    after: Outcome | None
+    history: tuple[Visit, ...]
+    progress: tuple[Progress, ...]
+    budget: float | None
+    metric: MetricInfo | None
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64] | None
+    lang: str
+
+    @property
+    def selected(self) -> tuple[Site, ...]:
+        """The selected kernels; all of them where none is selected."""
+        if not self.selection:
+            return self.sites
+        return tuple(site for site in self.sites if site.path in self.selection)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether `before` belongs to an earlier wish, or has no accuracy yet."""
+        if self.before is None or self.before.measurement is None:
+            return True
+        return self.before.recipe.plans != self.recipe.plans
+
+    @property
+    def is_after_stale(self) -> bool:
+        """Whether `after` belongs to another setting than the present wish."""
+        return self.after is None or self.after.recipe.plans != self.recipe.plans

@@ -1,0 +1,160 @@
+"""Background work: two lanes of one thread each, and the way back to the event loop.
+
+On the preview lane the newest wish wins: a running job always delivers its first
+value, then stops if another one waits. On the task lane jobs run in order and can be
+cancelled. A job is a generator of deliveries: plain callables that are run on the
+event loop, where alone the session's traits are written.
+
+Without an event loop both lanes work inline, at once and to the end: that is how the
+command line and the tests use them.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+Delivery = Callable[[], None]
+Job = Callable[[], Iterator[Delivery]]
+OnError = Callable[[Exception, str], None]
+
+
+class Lanes:
+    """A preview lane and a task lane.
+
+    Args:
+        on_error: Called on the event loop with an exception that a job raised and its
+            traceback.
+        loop: The event loop that deliveries run on; None works inline.
+    """
+
+    def __init__(
+        self, on_error: OnError, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        """Start the threads, unless the lanes work inline."""
+        self._on_error = on_error
+        self._loop = loop
+        self._is_closed = False
+        self._wishes: dict[str, Job] = {}
+        self._changed = threading.Condition()
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        if loop is not None:
+            for target in (self._run_previews, self._run_tasks):
+                name = f"workbench{target.__name__}"
+                thread = threading.Thread(target=target, name=name, daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether jobs run at once, on the caller's thread."""
+        return self._loop is None
+
+    def wish(self, key: str, job: Job) -> None:
+        """Ask for a preview; it replaces a waiting one of the same key.
+
+        Args:
+            key: What it is about, such as ``before`` or ``after``.
+            job: Makes the generator of deliveries.
+        """
+        if self.is_inline:
+            self._deliver_all(job)
+            return
+        with self._changed:
+            self._wishes.pop(key, None)
+            self._wishes[key] = job
+            self._changed.notify()
+
+    def submit(self, name: str, job: Callable[[Task], Iterator[Delivery]]) -> Task:
+        """Queue a task; it can be cancelled while it waits or runs."""
+        task = Task(name, job)
+        if self.is_inline:
+            self._deliver_all(lambda: task.job(task))
+        else:
+            self._tasks.put(task)
+        return task
+
+    def close(self) -> None:
+        """End both threads after what they are doing right now."""
+        self._is_closed = True
+        with self._changed:
+            self._changed.notify()
+        self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _run_previews(self) -> None:
+        while not self._is_closed:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._wishes) or self._is_closed)
+                if self._is_closed:
+                    return
+                key = next(iter(self._wishes))
+                job = self._wishes.pop(key)
+            if not self._deliver_all(job, is_stopped=lambda: bool(self._wishes)):
+                with self._changed:
+                    self._wishes.setdefault(key, job)
+
+    def _run_tasks(self) -> None:
+        while (task := self._tasks.get()) is not None and not self._is_closed:
+            if not task.is_cancelled:
+                self._deliver_all(lambda task=task: task.job(task))
+
+    def _deliver_all(
+        self, job: Job, is_stopped: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Run a job; whether it came to its end."""
+        deliveries = None
+        try:
+            deliveries = job()
+            for delivery in deliveries:
+                self._deliver(delivery)
+                if is_stopped() or self._is_closed:
+                    return False
+        except Exception as error:  # noqa: BLE001  the lanes' own place to catch
+            if self.is_inline:
+                raise
+            trace = traceback.format_exc()
+            self._deliver(lambda error=error: self._on_error(error, trace))
+        finally:
+            if deliveries is not None and hasattr(deliveries, "close"):
+                deliveries.close()  # type: ignore[union-attr]
+        return True
+
+    def _deliver(self, delivery: Delivery) -> None:
+        if self._loop is None:
+            delivery()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(delivery)
+
+
+@dataclass(eq=False)
+class Task:
+    """A job on the task lane.
+
+    Attributes:
+        name: Text key of what it does.
+        job: Makes the generator of deliveries, given the task itself.
+    """
+
+    name: str
+    job: Callable[[Task], Iterator[Delivery]]
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Ask it to stop; a running job looks at `is_cancelled` between its steps."""
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._cancelled.is_set()
