@@ -175,6 +175,14 @@ class Recipe:
             return None
         return ActivationQuantization(**dict(laid.values))  # type: ignore[arg-type]
 
+    @property
+    def has_activations(self) -> bool:
+        """Whether any plan quantizes activations."""
+        return any(
+            plan.activations is not None and not plan.activations.is_off
+            for plan in self.plans
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values."""
         out: dict[str, Any] = {"version": VERSION, "seed": self.seed}

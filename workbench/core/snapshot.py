@@ -28,12 +28,14 @@ class Outcome:
         network: The compressed network.
         sizes: What it takes to store it.
         measurement: Its accuracy; None until the first samples were evaluated.
+        is_stale: Whether `measurement` is still that of an earlier recipe.
     """
 
     recipe: Recipe
     network: Network
     sizes: Sizes
     measurement: Measurement | None = None
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +90,10 @@ class Snapshot:
     @property
     def is_stale(self) -> bool:
         """Whether `before` belongs to an earlier wish, or has no accuracy yet."""
-        if self.before is None or self.before.measurement is None:
+        before = self.before
+        if before is None or before.measurement is None or before.is_stale:
             return True
-        return self.before.recipe.plans != self.recipe.plans
+        return before.recipe.plans != self.recipe.plans
 
     @property
     def is_after_stale(self) -> bool:

@@ -1,0 +1,173 @@
+"""What the lanes do for a session: open, preview, retrain, save.
+
+Each job is a generator that computes on its lane and yields deliveries, which alone
+write to the session, on the event loop. TensorFlow is imported here, inside the jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.core.compress import activation_grids, compress
+from workbench.core.cost import sizes
+from workbench.core.errors import UserError
+from workbench.core.history import Visit, visited
+from workbench.core.network import array_digest
+from workbench.core.snapshot import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from workbench.core.measurement import Retrained
+    from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
+    from workbench.lanes import Delivery, Task
+    from workbench.session import Session
+
+
+def opening(session: Session, task: Task) -> Iterator[Delivery]:
+    """Open model and data, measure the original, check it, calibrate."""
+    yield session.saying("session.loading_tensorflow")
+    from workbench.engine.calibrator import Calibrator
+    from workbench.engine.check import check
+    from workbench.engine.evaluator import Evaluator
+    from workbench.engine.workload import open_workload
+
+    workload = open_workload(session.model, session.data, **session.options)
+    evaluator = None if workload.data.test is None else Evaluator(workload)
+    yield lambda: session.opened(workload, evaluator)
+    if evaluator is not None:
+        yield session.saying("session.measuring_original")
+        original = evaluator.original()
+        findings = check(workload, original)
+        yield lambda: session.set(original=original, findings=findings)
+        yield session.preview
+    if workload.data.train is not None:
+        yield session.saying("session.calibrating")
+        calibrator = Calibrator(workload)
+        for _ in calibrator.run(seed=session.recipe.seed):
+            if task.is_cancelled:
+                break
+        else:
+            yield lambda: session.calibrated(calibrator.seen)
+    yield session.saying("")
+
+
+def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
+    """Compress for a recipe, then measure, each number sharper than the last."""
+    network = network_for(session, recipe)
+    outcome = Outcome(recipe, network, sizes(network, session.other_parameters))
+    session.remember()
+    yield lambda: session.set(before=_with_last_score(outcome, session.before))
+    if session.evaluator is None or session.original is None:
+        return
+    if recipe.has_activations and not session.seen:
+        return
+    for measured in session.evaluator.run(network):
+        fresh = replace(outcome, measurement=measured)
+        yield lambda fresh=fresh: session.set(before=fresh)
+        if measured.is_exact:
+            visit = Visit.of(recipe, "before", outcome.sizes.packed.value, measured)
+            yield lambda visit=visit: session.visit(visit)
+
+
+def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Delivery]:
+    """Retrain for a recipe; every better set of weights is kept as it comes."""
+    from workbench.engine.trainer import Trainer
+
+    yield session.saying("session.retraining")
+    wish = recipe.retraining
+    assert wish is not None
+    start = session.retrained if wish.start == "latest" else None
+    network = network_for(session, recipe, start)
+    best: Retrained | None = None
+    for progress in Trainer(session.workload).run(
+        network,
+        wish,
+        recipe=recipe,
+        start=start,
+        seed=recipe.seed,
+        should_stop=lambda: task.is_cancelled,
+    ):
+        if progress.best is not None:
+            best = progress.best
+            session.keep(best)
+        yield lambda p=progress: session.progressed(p)
+    yield session.saying("")
+    if best is not None:
+        session.lanes.wish("after", lambda: measuring_after(session, best))
+
+
+def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery]:
+    """Measure a retrained network."""
+    network = retrained.network
+    outcome = Outcome(
+        retrained.recipe, network, sizes(network, session.other_parameters)
+    )
+    yield lambda: session.set(
+        retrained=retrained, after=_with_last_score(outcome, session.after)
+    )
+    if session.evaluator is None:
+        return
+    for measured in session.evaluator.run(network):
+        fresh = replace(outcome, measurement=measured)
+        yield lambda fresh=fresh: session.set(after=fresh)
+        if measured.is_exact:
+            packed = outcome.sizes.packed.value
+            visit = Visit.of(retrained.recipe, "after", packed, measured)
+            yield lambda visit=visit: session.visit(visit)
+
+
+def saving(
+    session: Session, folder: Path, formats: tuple[str, ...], *, is_forced: bool
+) -> Iterator[Delivery]:
+    """Write the result, its recipe and a report into a new folder."""
+    from workbench.export.bundle import write_bundle
+
+    yield session.saying("session.saving")
+    files = write_bundle(session, folder, formats, is_forced=is_forced)
+    yield lambda: session.set(saved=files)
+    yield session.saying("session.saved", folder=str(folder))
+
+
+def network_for(
+    session: Session, recipe: Recipe, start: Retrained | None = None
+) -> Network:
+    """The network that a recipe makes of the original, or of retrained weights.
+
+    Raises:
+        UserError: If the recipe quantizes activations and no training data is there
+            to calibrate on.
+    """
+    grids = {}
+    workload = session.workload
+    if workload is not None and recipe.has_activations:
+        if workload.data.train is None:
+            raise UserError("session.no_calibration")
+        grids = activation_grids(workload.outputs, recipe, session.seen)
+    if start is not None:
+        return compress(
+            session.sites,
+            start.kernels,
+            recipe,
+            digests={path: array_digest(w) for path, w in start.kernels.items()},
+            activations=grids,
+            others=start.network.others,
+        )
+    return compress(
+        session.sites,
+        session.weights,
+        recipe,
+        digests=session.digests,
+        activations=grids,
+        previous=session.before.network if session.before else None,
+    )
+
+
+def _with_last_score(fresh: Outcome, earlier: Outcome | None) -> Outcome:
+    """A fresh outcome that shows the last score, as stale, until its own is there."""
+    if earlier is None or earlier.measurement is None:
+        return fresh
+    return replace(fresh, measurement=earlier.measurement, is_stale=True)
