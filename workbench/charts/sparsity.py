@@ -1,0 +1,50 @@
+"""Sparsity of each tensor, and over all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.charts import charts
+from workbench.charts.style import BEFORE, axis, figure, soft
+from workbench.text import say
+
+if TYPE_CHECKING:
+    from workbench.charts import PlotlyJSON
+    from workbench.core.snapshot import Snapshot
+
+
+def tensor_sparsity(snapshot: Snapshot) -> dict[str, float]:
+    """Fraction of zeros of each kernel, 0 to 1, by path in model order."""
+    if snapshot.before is None:
+        return {}
+    tensors = snapshot.before.network.tensors
+    return {
+        site.path: tensors[site.path].sparsity
+        for site in snapshot.sites
+        if site.path in tensors
+    }
+
+
+@charts.add("sparsity")
+def draw_sparsity(snapshot: Snapshot) -> PlotlyJSON:
+    """A bar a tensor; the selected ones in full colour."""
+    numbers = tensor_sparsity(snapshot)
+    chosen = {site.path for site in snapshot.selected}
+    colours = [BEFORE if path in chosen else soft(BEFORE) for path in numbers]
+    data = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "x": list(numbers.values()),
+            "y": list(numbers),
+            "customdata": list(numbers),
+            "marker": {"color": colours},
+            "hovertemplate": "%{y}: %{x:.1%}<extra></extra>",
+        }
+    ]
+    return figure(
+        data,
+        axis(say("chart.sparsity.x", snapshot.lang), range=[0, 1], tickformat=".0%"),
+        {"automargin": True, "autorange": "reversed", "type": "category"},
+        showlegend=False,
+    )

@@ -1,0 +1,65 @@
+"""What all charts look like: colours by meaning, axes, words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.charts import PlotlyJSON
+
+ORIGINAL = "var(--wb-original)"
+BEFORE = "var(--wb-before)"
+AFTER = "var(--wb-after)"
+THRESHOLD = "var(--wb-threshold)"
+BUDGET = "var(--wb-budget)"
+ZERO = "var(--wb-zero)"
+
+
+def soft(colour: str) -> str:
+    """The paler shade of a colour, for fills."""
+    return colour.replace(")", "-soft)")
+
+
+def axis(title: str, **more: Any) -> PlotlyJSON:
+    """An axis with its title, which carries the unit."""
+    return {"title": {"text": title}, "automargin": True} | more
+
+
+def figure(
+    data: Sequence[PlotlyJSON], x: PlotlyJSON, y: PlotlyJSON, **layout: Any
+) -> PlotlyJSON:
+    """A figure with the house's margins and a legend above the plot."""
+    base = {
+        "xaxis": x,
+        "yaxis": y,
+        "margin": {"l": 56, "r": 16, "t": 36, "b": 48},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "hovermode": "closest",
+    }
+    return {"data": list(data), "layout": base | layout}
+
+
+def line_at(x: float, colour: str, label: str) -> tuple[PlotlyJSON, PlotlyJSON]:
+    """A dashed vertical line through the plot, and its label at the top."""
+    line = {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": colour, "width": 2, "dash": "dash"},
+    }
+    words = {
+        "x": x,
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "top",
+        "xanchor": "left",
+        "text": label,
+        "showarrow": False,
+        "font": {"color": colour},
+    }
+    return line, words

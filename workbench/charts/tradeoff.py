@@ -1,0 +1,118 @@
+"""Size against score: every setting visited, the original, the budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.charts import charts
+from workbench.charts.style import (
+    AFTER,
+    BEFORE,
+    BUDGET,
+    ORIGINAL,
+    axis,
+    figure,
+    line_at,
+    soft,
+)
+from workbench.text import say
+
+if TYPE_CHECKING:
+    from workbench.charts import PlotlyJSON
+    from workbench.core.snapshot import Outcome, Snapshot
+
+KILOBYTE = 1000
+
+
+@dataclass(frozen=True)
+class Point:
+    """A setting in the plane.
+
+    Attributes:
+        nbytes: Packed size.
+        score: Its score.
+        kind: ``original``, ``before``, ``after`` or ``now``.
+        key: Index in the history; None where a click restores nothing.
+        is_stale: Whether the score belongs to an earlier setting.
+    """
+
+    nbytes: float
+    score: float
+    kind: str
+    key: int | None = None
+    is_stale: bool = False
+
+
+def tradeoff_points(snapshot: Snapshot) -> tuple[Point, ...]:
+    """The original, every visit and the present setting."""
+    points: list[Point] = []
+    if snapshot.original is not None and snapshot.original_sizes is not None:
+        nbytes = snapshot.original_sizes.float32.value
+        points.append(Point(nbytes, snapshot.original.score, "original"))
+    for key, visit in enumerate(snapshot.history):
+        points.append(Point(visit.nbytes, visit.score, visit.kind, key))
+    for outcome in (snapshot.before,):
+        if outcome is not None and outcome.measurement is not None:
+            points.append(_now(outcome, is_stale=snapshot.is_stale))
+    return tuple(points)
+
+
+@charts.add("tradeoff")
+def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
+    """Dots that restore their setting; the present one is ringed."""
+    lang = snapshot.lang
+    points = tradeoff_points(snapshot)
+    looks = {
+        "original": ("diamond", ORIGINAL, 13),
+        "before": ("circle", BEFORE, 9),
+        "after": ("square", AFTER, 10),
+        "now": ("circle-open", BEFORE, 20),
+    }
+    is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
+    data: list[dict[str, Any]] = []
+    for kind, (symbol, colour, size) in looks.items():
+        chosen = [point for point in points if point.kind == kind]
+        if not chosen:
+            continue
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": say(f"chart.tradeoff.{kind}", lang),
+                "x": [point.nbytes / KILOBYTE for point in chosen],
+                "y": [point.score for point in chosen],
+                "customdata": [point.key for point in chosen],
+                "marker": {
+                    "symbol": symbol,
+                    "color": soft(colour) if chosen[0].is_stale else colour,
+                    "size": size,
+                    "line": {"width": 2, "color": colour},
+                },
+                "hovertemplate": "%{x:,.1f} kB<br>%{y:.2%}<extra>%{fullData.name}</extra>"
+                if is_fraction
+                else "%{x:,.1f} kB<br>%{y:.4g}<extra>%{fullData.name}</extra>",
+            }
+        )
+    layout: dict[str, Any] = {}
+    if snapshot.budget:
+        label = say("chart.tradeoff.budget", lang)
+        line, words = line_at(snapshot.budget / KILOBYTE, BUDGET, label)
+        layout = {"shapes": [line], "annotations": [words]}
+    name = snapshot.metric.name if snapshot.metric else "accuracy"
+    return figure(
+        data,
+        axis(say("chart.tradeoff.x", lang), rangemode="tozero", ticksuffix=""),
+        axis(_metric_title(name, lang), tickformat=".1%" if is_fraction else ".4g"),
+        **layout,
+    )
+
+
+def _now(outcome: Outcome, *, is_stale: bool) -> Point:
+    assert outcome.measurement is not None
+    score = outcome.measurement.score
+    return Point(outcome.sizes.packed.value, score, "now", is_stale=is_stale)
+
+
+def _metric_title(name: str, lang: str) -> str:
+    return say("chart.accuracy.title", lang) if name == "accuracy" else name

@@ -1,0 +1,149 @@
+"""Histogram of the selected weights before and after, on shared bins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.charts import charts
+from workbench.charts.style import BEFORE, ORIGINAL, THRESHOLD, axis, figure, soft
+from workbench.text import say
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workbench.charts import PlotlyJSON
+    from workbench.core.snapshot import Snapshot
+
+BINS = 121
+
+
+@dataclass(frozen=True, eq=False)
+class WeightNumbers:
+    """What the histogram shows.
+
+    Attributes:
+        edges: Bin edges, taken from the original, float64 (BINS + 1,); zero is the
+            centre of the middle bin.
+        original: Original weights in each bin, int64 (BINS,).
+        compressed: Weights after compression in each bin without the zeros.
+        zeros: Number of weights that are zero after compression.
+        threshold: Smallest original magnitude that was kept where one threshold
+            holds for all that is selected; None otherwise.
+    """
+
+    edges: NDArray[np.float64]
+    original: NDArray[np.int64]
+    compressed: NDArray[np.int64]
+    zeros: int
+    threshold: float | None
+
+
+def weight_numbers(snapshot: Snapshot) -> WeightNumbers:
+    """Count the selected weights; bins cover the original's largest magnitude."""
+    paths = [site.path for site in snapshot.selected if site.path in snapshot.weights]
+    largest = max((_largest(snapshot.weights[path]) for path in paths), default=0.0)
+    edges = np.linspace(-1, 1, BINS + 1) * (largest or 1.0) * BINS / (BINS - 1)
+    original = np.zeros(BINS, np.int64)
+    compressed = np.zeros(BINS, np.int64)
+    zeros = 0
+    for path in paths:
+        original += _count(snapshot.weights[path], edges)
+        if snapshot.before is None:
+            continue
+        tensor = snapshot.before.network.tensors[path]
+        gone = tensor.dense.size - tensor.nonzeros
+        counts = _count(tensor.dense, edges)
+        counts[BINS // 2] -= gone
+        compressed += counts
+        zeros += gone
+    return WeightNumbers(edges, original, compressed, zeros, _threshold(snapshot, paths))
+
+
+@charts.add("weights")
+def draw_weights(snapshot: Snapshot) -> PlotlyJSON:
+    """The original as an outline, what is left of it as bars, the threshold as lines."""
+    lang = snapshot.lang
+    numbers = weight_numbers(snapshot)
+    centres = (numbers.edges[1:] + numbers.edges[:-1]) / 2
+    share = numbers.zeros / max(int(numbers.original.sum()), 1)
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "line": {"shape": "hvh", "color": ORIGINAL, "width": 1.5},
+            "fill": "tozeroy",
+            "fillcolor": soft(ORIGINAL),
+            "x": centres,
+            "y": numbers.original,
+            "name": say("chart.original", lang),
+        },
+        {
+            "type": "bar",
+            "marker": {"color": BEFORE},
+            "x": centres,
+            "y": numbers.compressed,
+            "name": say("chart.weights.left", lang, zeros=f"{share:.1%}"),
+        },
+    ]
+    shapes, words = [], []
+    if numbers.threshold:
+        for x in (-numbers.threshold, numbers.threshold):
+            shapes.append(
+                {
+                    "type": "line",
+                    "x0": x,
+                    "x1": x,
+                    "y0": 0,
+                    "y1": 1,
+                    "yref": "paper",
+                    "line": {"color": THRESHOLD, "width": 1.5, "dash": "dash"},
+                }
+            )
+        words.append(
+            {
+                "x": numbers.threshold,
+                "y": 1,
+                "yref": "paper",
+                "xanchor": "left",
+                "yanchor": "top",
+                "showarrow": False,
+                "text": f"T = {numbers.threshold:.3g}",
+                "font": {"color": THRESHOLD},
+            }
+        )
+    return figure(
+        data,
+        axis(say("chart.weights.x", lang)),
+        axis(say("chart.weights.y", lang)),
+        shapes=shapes,
+        annotations=words,
+        bargap=0,
+    )
+
+
+def _largest(values: NDArray[np.float32]) -> float:
+    return float(max(values.max(initial=0), -values.min(initial=0)))
+
+
+def _count(values: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    counts, _ = np.histogram(values, BINS, (edges[0], edges[-1]))
+    return counts.astype(np.int64)
+
+
+def _threshold(snapshot: Snapshot, paths: list[str]) -> float | None:
+    """The smallest kept magnitude, if it lies above everything that was pruned."""
+    if snapshot.before is None:
+        return None
+    kept, gone = np.inf, 0.0
+    for path in paths:
+        mask = snapshot.before.network.tensors[path].mask
+        magnitude = np.abs(snapshot.weights[path])
+        if mask is None:
+            kept = min(kept, float(magnitude.min(initial=np.inf)))
+        else:
+            kept = min(kept, float(magnitude[mask].min(initial=np.inf)))
+            gone = max(gone, float(magnitude[~mask].max(initial=0)))
+    return kept if np.isfinite(kept) and 0 < gone <= kept else None
