@@ -1,0 +1,79 @@
+# make dashboard   the workbench in the browser (Voila, on this machine only)
+# make lab         JupyterLab on the notebooks
+# make test        every check and every test, with all that they need
+# make setup       .venv alone, for developing; lint, pins, clean: see below
+#
+# PYTHON=python3.12 chooses the Python; otherwise the newest that fits is taken.
+
+find_python = $(shell \
+	for name in python3.13 python3.12 python3.11 python3 python; do \
+	    $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	        2>/dev/null && { command -v $$name; break; }; \
+	done)
+PYTHON ?= $(find_python)
+
+bin := .venv/bin
+install = $(bin)/uv pip install --quiet --python $(bin)/python
+
+.PHONY: dashboard lab test setup lint pins clean
+.NOTPARALLEL:
+
+dashboard: .venv/run.stamp
+	@$(bin)/workbench dashboard
+
+lab: .venv/run.stamp
+	@$(bin)/workbench lab
+
+setup: .venv/dev.stamp
+
+# A failed check does not hide the next one; pytest has the last word.
+test: .venv/dev.stamp
+	@CHROMIUM=$$(.ci/browser $(bin)/python) || exit 1; export CHROMIUM; \
+	status=0; \
+	$(MAKE) --no-print-directory lint || status=1; \
+	$(bin)/python -m pytest || status=1; \
+	exit $$status
+
+notebooks = $(wildcard notebooks/*.ipynb)
+
+lint: .venv/dev.stamp
+	@status=0; \
+	$(bin)/ruff check || status=1; \
+	$(bin)/ruff format --check || status=1; \
+	$(bin)/pyright || status=1; \
+	$(bin)/lint-imports || status=1; \
+	$(if $(notebooks),$(bin)/nbstripout --verify $(notebooks) || status=1;) \
+	exit $$status
+
+# Each stamp is the time at which its requirements were last installed.
+.venv/uv.stamp: requirements/build.txt .ci/venv
+	@echo "Setting up .venv (the first time takes a minute or two)"
+	@.ci/venv .venv "$(PYTHON)"
+	@touch $@
+
+.venv/run.stamp: .venv/uv.stamp requirements/run.txt pyproject.toml
+	@$(install) --require-hashes --requirement requirements/run.txt
+	@$(install) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	@$(install) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# Pins follow pyproject.toml; make pins UPGRADE=--upgrade takes newer releases.
+compile = $(bin)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
+	--fork-strategy fewest --no-emit-index-url --no-annotate \
+	--custom-compile-command "make pins"
+
+pins: .venv/uv.stamp
+	$(compile) --generate-hashes pyproject.toml --extra dev --group build \
+	    --output-file requirements/dev.txt
+	$(compile) --generate-hashes --constraint requirements/dev.txt pyproject.toml \
+	    --output-file requirements/run.txt
+	$(compile) --generate-hashes --constraint requirements/dev.txt --group build \
+	    --output-file requirements/build.txt
+	$(compile) --constraint requirements/dev.txt pyproject.toml \
+	    --output-file requirements/conda.txt
+
+clean:
+	rm -rf .venv .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
