@@ -1,0 +1,108 @@
+"""Small changes to a recipe, as a slider or a table row makes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.core.knob import knobs
+from workbench.core.recipe import Choice, Plan, Recipe
+from workbench.core.step import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.core.knob import Value
+
+EVERYTHING = "*"
+
+
+def set_knobs(
+    recipe: Recipe, step: str, target: str = EVERYTHING, **values: Value
+) -> Recipe:
+    """The recipe with knobs of a step set for a target.
+
+    A step that the target does not have yet is put where its phase belongs; one that
+    was switched off there is on again.
+
+    Args:
+        recipe: The recipe to start from.
+        step: Name of the step, or ``activations``.
+        target: Glob of the plan that is changed, or made.
+        **values: Knobs to set.
+    """
+    plan = _plan(recipe, target)
+    if step == "activations":
+        earlier = plan.activations
+        fresh = Choice.of(step, **values).over(_on(earlier))
+        return _with(recipe, replace(plan, activations=fresh))
+    own = {choice.name: choice for choice in plan.steps}
+    own[step] = Choice.of(step, **values).over(_on(own.get(step)))
+    return _with(recipe, replace(plan, steps=_sorted(own.values())))
+
+
+def switch_off(recipe: Recipe, step: str, target: str = EVERYTHING) -> Recipe:
+    """The recipe with a step not applied to a target.
+
+    For everything the step is dropped; for a narrower target an entry says "off", so
+    that it does not come back from a wider plan.
+    """
+    if target == EVERYTHING:
+        return inherit(recipe, step, target)
+    plan = _plan(recipe, target)
+    off = Choice(step, is_off=True)
+    if step == "activations":
+        return _with(recipe, replace(plan, activations=off))
+    own = {choice.name: choice for choice in plan.steps} | {step: off}
+    return _with(recipe, replace(plan, steps=_sorted(own.values())))
+
+
+def inherit(recipe: Recipe, step: str, target: str) -> Recipe:
+    """The recipe without a target's own entry for a step."""
+    plan = _plan(recipe, target)
+    if step == "activations":
+        return _with(recipe, replace(plan, activations=None))
+    kept = tuple(choice for choice in plan.steps if choice.name != step)
+    return _with(recipe, replace(plan, steps=kept))
+
+
+def own_choice(recipe: Recipe, step: str, target: str) -> Choice | None:
+    """What a target itself says of a step; None where it inherits."""
+    plan = _plan(recipe, target)
+    if step == "activations":
+        return plan.activations
+    return next((choice for choice in plan.steps if choice.name == step), None)
+
+
+def knob_values(recipe: Recipe, step: str, path: str) -> dict[str, Value] | None:
+    """The knobs of a step that hold for a path; None where it is not applied."""
+    if step == "activations":
+        found = recipe.activations_for(path)
+    else:
+        made = recipe.steps_for(path)
+        found = next((one for one in made if one.name == step), None)
+    if found is None:
+        return None
+    return {name: getattr(found, name) for name in knobs(type(found))}
+
+
+def _on(choice: Choice | None) -> Choice | None:
+    return None if choice is None or choice.is_off else choice
+
+
+def _plan(recipe: Recipe, target: str) -> Plan:
+    found = (plan for plan in recipe.plans if plan.target == target)
+    return next(found, Plan(target))
+
+
+def _with(recipe: Recipe, plan: Plan) -> Recipe:
+    """The recipe with a plan in its place; wider targets come first."""
+    plans = [plan if old.target == plan.target else old for old in recipe.plans]
+    if plan not in plans:
+        plans.insert(0 if plan.target == EVERYTHING else len(plans), plan)
+    filled = tuple(p for p in plans if p.steps or p.activations is not None)
+    return replace(recipe, plans=filled)
+
+
+def _sorted(choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    return tuple(sorted(choices, key=lambda choice: steps[choice.name].phase))
