@@ -6,12 +6,12 @@ Data set: Xiao, Rasul, Vollgraf 2017 (arXiv 1708.07747), MIT licence.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.core.errors import UserError
+from workbench.core.store import home, write_atomic, writing
 from workbench.demo import class_names
 from workbench.demo.idx import read_idx
 
@@ -32,7 +33,7 @@ SHA256 = {
     "x_test": "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
     "y_test": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
 }
-_IDX_FILES = {
+IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
     "y_train": "train-labels-idx1-ubyte",
     "x_test": "t10k-images-idx3-ubyte",
@@ -40,6 +41,14 @@ _IDX_FILES = {
 }
 _DEBIAN_PACKAGE = "dataset-fashion-mnist"
 _LONGEST_DOWNLOAD_S = 900
+_NO_DATA_SET = (
+    OSError,
+    KeyError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 # In a process of its own: TensorFlow's import, its output and a host that never
 # answers stay out of ours.
@@ -67,7 +76,7 @@ def fetch(folder: Path | None = None, target: Path | None = None) -> Path:
         UserError: If no source can be reached, a checksum is wrong or the file cannot
             be written.
     """
-    target = target or _home() / "data" / "fashion-mnist.npz"
+    target = target or home() / "data" / "fashion-mnist.npz"
     if folder is None and _is_complete(target):
         return target
     arrays = from_folder(folder) if folder else _from_anywhere()
@@ -86,12 +95,16 @@ def verify(arrays: Arrays) -> None:
         UserError: If an array differs in as much as one byte.
     """
     for name, expected in SHA256.items():
-        values = np.ascontiguousarray(arrays[name], np.uint8)
-        received = hashlib.sha256(values.data).hexdigest()
+        received = checksum(arrays[name])
         if received != expected:
             raise UserError(
                 "demo.checksum", name=name, expected=expected, received=received
             )
+
+
+def checksum(values: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 sum of an array's values in C order, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def from_folder(folder: Path) -> Arrays:
@@ -106,7 +119,7 @@ def from_folder(folder: Path) -> Arrays:
     Raises:
         UserError: If a file is missing or broken.
     """
-    return {name: read_idx(_find(folder, file)) for name, file in _IDX_FILES.items()}
+    return {name: read_idx(_find(folder, file)) for name, file in IDX_FILES.items()}
 
 
 def from_keras(scratch: Path) -> Arrays:
@@ -122,9 +135,9 @@ def from_keras(scratch: Path) -> Arrays:
         UserError: If the download fails.
     """
     file = scratch / "fashion-mnist.npz"
-    _run([sys.executable, "-c", _KERAS_CHILD, str(file)], scratch)
+    run([sys.executable, "-c", _KERAS_CHILD, str(file)], scratch)
     with np.load(file) as stored:
-        return {name: stored[name] for name in _IDX_FILES}
+        return {name: stored[name] for name in IDX_FILES}
 
 
 def from_debian(scratch: Path) -> Arrays:
@@ -144,16 +157,16 @@ def from_debian(scratch: Path) -> Arrays:
             raise UserError("demo.no_tool", tool=tool)
     download = ["apt-get", "download", _DEBIAN_PACKAGE]
     try:
-        _run(download, scratch)
+        run(download, scratch)
     except UserError:
         # A fresh machine has no list of packages yet: make one of our own.
         lists = scratch / "lists"
         (lists / "partial").mkdir(parents=True)
         own = ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={scratch}"]
-        _run(["apt-get", *own, "update"], scratch)
-        _run([download[0], *own, *download[1:]], scratch)
+        run(["apt-get", *own, "update"], scratch)
+        run([download[0], *own, *download[1:]], scratch)
     package = next(scratch.glob("*.deb"))
-    _run(["dpkg-deb", "-x", str(package), str(scratch / "root")], scratch)
+    run(["dpkg-deb", "-x", str(package), str(scratch / "root")], scratch)
     return from_folder(scratch / "root/usr/share/datasets/fashion-mnist")
 
 
@@ -168,7 +181,16 @@ def _from_anywhere() -> Arrays:
     raise UserError("demo.no_source", keras=reasons[0], debian=reasons[1])
 
 
-def _run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> None:
+    """Run a command in a folder, silently.
+
+    Args:
+        command: Program and arguments.
+        folder: Where it runs.
+
+    Raises:
+        UserError: If it cannot start, fails, or takes over a quarter of an hour.
+    """
     try:
         done = subprocess.run(
             command,
@@ -196,9 +218,9 @@ def _find(folder: Path, file: str) -> Path:
 
 def _is_complete(target: Path) -> bool:
     try:
-        with np.load(target) as stored:
+        with target.open("rb") as file, np.load(file) as stored:
             verify({name: stored[name] for name in SHA256})
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, UserError):
+    except _NO_DATA_SET:
         return False
     return True
 
@@ -206,16 +228,8 @@ def _is_complete(target: Path) -> bool:
 def _write(target: Path, arrays: Arrays) -> None:
     images = {name: arrays[name][..., None] for name in ("x_train", "x_test")}
     named = arrays | images | {"class_names": np.array(class_names("cnn"))}
-    partial = target.with_name(f"{target.stem}.{os.getpid()}.partial.npz")
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(partial, allow_pickle=False, **named)
-        partial.replace(target)
-    except OSError as error:
-        raise UserError("demo.unwritable", path=target, reason=error) from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _home() -> Path:
-    return Path(os.environ.get("WORKBENCH_HOME", Path.home() / ".compression-workbench"))
+    write_atomic(
+        target, lambda file: np.savez_compressed(file, allow_pickle=False, **named)
+    )

@@ -53,7 +53,7 @@ def parse_idx(content: bytes, origin: Path) -> NDArray[np.uint8]:
     Raises:
         UserError: If header and length do not agree or the type is another one.
     """
-    axes = content[3] if len(content) > 3 else 0
+    axes = int.from_bytes(content[3:4])
     start = 4 + 4 * axes
     if content[:3] != bytes([0, 0, _UNSIGNED_BYTE]) or len(content) < start:
         raise UserError("demo.not_idx", path=origin)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -22,6 +23,10 @@ from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[np.uint8]]
 Augment = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+
+# Keras annotates arguments with the type of their default: verbose as text, a learning
+# rate as a number only.
+_QUIET: dict[str, Any] = {"verbose": 0}
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,9 @@ def train(
     targets = keras.utils.to_categorical(data["y_train"], model.output_shape[-1])
     inputs = data["x_train"][kept]
     steps = -(-len(kept) // schedule.batch)
-    optimizer = keras.optimizers.AdamW(_rates(schedule, steps), schedule.decay)
+    optimizer = keras.optimizers.AdamW(
+        _rates(schedule, steps), weight_decay=schedule.decay
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer,
@@ -118,7 +125,7 @@ def train(
             epochs=epoch + 1,
             validation_data=(data["x_train"][held], targets[held]),
             validation_batch_size=500,
-            verbose=0,
+            **_QUIET,
         ).history
         score = history["val_accuracy"][0]
         say(f"epoch {epoch + 1}: loss {history['loss'][0]:.4f}, validation {score:.4f}")
@@ -138,7 +145,7 @@ def save(model: keras.Model, data: Arrays, wish: Wish) -> None:
         wish: Where to write, and what the record says.
     """
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    scores = model.predict(data["x_test"], batch_size=500, verbose=0)
+    scores = model.predict(data["x_test"], batch_size=500, **_QUIET)
     right = int((scores.argmax(axis=1) == data["y_test"]).sum())
     file = wish.out / f"{model.name}.keras"
     model.save(file)
@@ -170,7 +177,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _rates(schedule: Schedule, steps: int) -> keras.optimizers.schedules.CosineDecay:
+def _rates(schedule: Schedule, steps: int) -> Any:
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=schedule.rate / 25,
         warmup_target=schedule.rate,
