@@ -291,7 +291,10 @@ class Session(traitlets.HasTraits):
     def remember(self) -> None:
         """Keep recipe, history and view on disk."""
         if self._memory is not None:
-            self._memory.save(self._timeline, self.history, self.budget, self.view)
+            source = f"{self.model} {self.data}"
+            self._memory.save(
+                self._timeline, self.history, self.budget, self.view, source
+            )
 
     def _go(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -325,6 +328,7 @@ class Session(traitlets.HasTraits):
             history=earlier.history,
             budget=earlier.budget,
             view=earlier.view,
+            retrained=earlier.retrained,
         )
 
     def _fail(self, error: Exception, trace: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 Arrays = dict[str, "NDArray[Any]"]
 
 
-def to_arrays(retrained: Retrained) -> tuple[dict[str, Any], Arrays]:
-    """JSON values and arrays that hold a retrained network exactly."""
+def to_arrays(retrained: Retrained) -> Arrays:
+    """Arrays by name that hold a retrained network exactly."""
     arrays: Arrays = {}
     codes: dict[str, Any] = {}
     network = retrained.network
@@ -46,16 +47,18 @@ def to_arrays(retrained: Retrained) -> tuple[dict[str, Any], Arrays]:
         "digests": dict(network.digests),
         "activations": {p: g.bits for p, g in network.activations.items()},
     }
-    return head, arrays
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    return arrays
 
 
-def from_arrays(head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Retrained:
+def from_arrays(arrays: Mapping[str, Any]) -> Retrained:
     """The retrained network that `to_arrays` saved.
 
     Raises:
         KeyError: If an array is missing.
         UserError: If its recipe is none.
     """
+    head = json.loads(arrays["head"].tobytes())
     kernels = _section(arrays, "kernel")
     tensors = {
         path: _load_tensor(path, head["codes"][path], arrays, kernel.shape)
