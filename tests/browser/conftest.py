@@ -1,0 +1,82 @@
+"""One browser and two servers for all browser tests."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.support import Recorder, free_port, launch, serving
+from workbench.serve import notebooks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.browser.support import Server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder drive a browser."""
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """What `page` asked for and complained of."""
+    return Recorder()
+
+
+@pytest.fixture
+def page(browser: Browser, recorder: Recorder) -> Iterator[Page]:
+    """A fresh page; afterwards nothing has left the machine and nothing failed."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(30_000)
+    opened = context.new_page()
+    recorder.watch(opened)
+    yield opened
+    context.close()
+    assert recorder.foreign == []
+    assert recorder.errors == []
+
+
+@pytest.fixture(scope="session")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The dashboard as `workbench dashboard` serves it, with a home of its own."""
+    home = tmp_path_factory.mktemp("home")
+    call = f"dashboard(port={free_port()}, environment={_home(home)})"
+    with serving(call, home / "voila.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab on a copy of the lessons; its folder is ``server.log.parent``."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    if notebooks().is_dir():
+        shutil.copytree(notebooks(), folder)
+    folder.mkdir(exist_ok=True)
+    call = f"lab(Path({str(folder)!r}), port={free_port()}, environment={_home(home)})"
+    own = {"JUPYTERLAB_SETTINGS_DIR": str(home), "JUPYTERLAB_WORKSPACES_DIR": str(home)}
+    with serving(call, home / "lab.log", own) as server:
+        yield server
+
+
+def _home(folder: Path) -> dict[str, str]:
+    return {"WORKBENCH_HOME": str(folder)}

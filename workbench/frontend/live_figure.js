@@ -1,0 +1,110 @@
+// A Plotly chart that follows its `figure`: see panels/live_figure.py.
+import { plotlyOfPage } from "./plotly_page.js";
+import { colourReader, wantsStillness, watchTheme } from "./theme.js";
+import { resolved, separators, themeTemplate } from "./figure_json.js";
+import { choosable, walkPoints } from "./figure_keys.js";
+
+const CONFIG = { displayModeBar: false, displaylogo: false, showTips: false };
+
+function layoutOf(figure, plot, colour, lang) {
+  const family = getComputedStyle(plot).fontFamily;
+  const layout = {
+    separators: separators(lang),
+    ...resolved(figure.layout ?? {}, colour),
+    template: themeTemplate(colour, family),
+    autosize: true,
+  };
+  delete layout.width;
+  delete layout.height;
+  if (wantsStillness()) layout.transition = { duration: 0 };
+  return layout;
+}
+
+function skeleton(el) {
+  el.classList.add("wb-figure");
+  const make = (tag, className) =>
+    el.appendChild(Object.assign(document.createElement(tag), { className }));
+  const plot = make("div", "wb-figure-plot");
+  const mark = make("span", "wb-figure-mark");
+  const voice = make("span", "wb-spoken");
+  plot.setAttribute("role", "figure");
+  mark.setAttribute("role", "status");
+  voice.setAttribute("aria-live", "polite");
+  return { plot, mark, voice };
+}
+
+async function render({ model, el, signal }) {
+  const { plot, mark, voice } = skeleton(el);
+  const choose = (customdata) => model.send({ event: "click", customdata });
+  const clicked = ({ points }) => {
+    if (points[0]?.customdata !== undefined) choose(points[0].customdata);
+  };
+  let Plotly = null;
+  let drawing = false;
+  let wanted = true;
+
+  // One drawing at a time; what came meanwhile is drawn once, the newest only. A
+  // chart that nobody sees (a closed drawer) is drawn when it is opened.
+  async function draw() {
+    if (!Plotly || drawing || !wanted || !plot.offsetWidth || signal.aborted) return;
+    drawing = true;
+    wanted = false;
+    const figure = model.get("figure");
+    const colour = colourReader(plot);
+    const data = resolved(figure.data ?? [], colour);
+    try {
+      const config = { ...CONFIG, ...(figure.config ?? {}) };
+      const layout = layoutOf(figure, plot, colour, model.get("lang"));
+      await Plotly.react(plot, data, layout, config);
+      // plotly.js gives the element its `on` with the first drawing.
+      if (!el.dataset.drawn) plot.on("plotly_click", clicked);
+      plot.tabIndex = choosable(data).length ? 0 : -1;
+      el.dataset.drawn = String(Number(el.dataset.drawn ?? 0) + 1);
+    } finally {
+      drawing = false;
+    }
+    requestAnimationFrame(draw);
+  }
+
+  const redraw = () => {
+    wanted = true;
+    requestAnimationFrame(draw);
+  };
+  const describe = () => {
+    const stale = model.get("stale");
+    el.classList.toggle("wb-stale", stale);
+    plot.setAttribute("aria-label", model.get("alt"));
+    plot.setAttribute("aria-busy", String(stale));
+    mark.textContent = stale ? model.get("stale_text") : "";
+    el.lang = model.get("lang");
+    const height = model.get("height");
+    el.style.height = height ? `${height}px` : "";
+  };
+
+  describe();
+  model.on("change:stale change:alt change:stale_text change:height", describe);
+  model.on("change:lang", () => (describe(), redraw()));
+  model.on("change:figure", redraw);
+  watchTheme(redraw, signal);
+
+  const observer = new ResizeObserver(() => {
+    if (wanted || !plot.offsetWidth) redraw();
+    else if (Plotly && plot.data) requestAnimationFrame(() => resize(Plotly, plot));
+  });
+  observer.observe(el);
+  signal.addEventListener("abort", () => {
+    observer.disconnect();
+    if (Plotly) Plotly.purge(plot);
+  });
+
+  Plotly = await plotlyOfPage();
+  if (signal.aborted) return;
+  await draw();
+  walkPoints({ plot, Plotly, choose, announce: (text) => (voice.textContent = text), signal });
+}
+
+function resize(Plotly, plot) {
+  if (plot.offsetWidth) Plotly.Plots.resize(plot);
+}
+
+export default { render };

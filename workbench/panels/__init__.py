@@ -1,0 +1,1 @@
+"""Views: each reads the session and writes the recipe."""
