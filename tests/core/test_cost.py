@@ -1,0 +1,179 @@
+"""Sizes follow their definitions, checked against coders written out step by step."""
+
+import math
+
+import numpy as np
+import pytest
+
+from workbench.core.activations import OutputSite
+from workbench.core.affine import Grid, encode, grid_of, quantize
+from workbench.core.codes import Float
+from workbench.core.cost import break_even_sparsity, sizes, tensor_sizes, work
+from workbench.core.network import Network
+from workbench.core.tensor import CompressedTensor, Site
+
+
+def sparse(shape, sparsity, bits=None, *, symmetric=True, axes=()):
+    """A tensor of normal weights, pruned at random, quantized where bits are given."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=shape).astype(np.float32)
+    tensor = CompressedTensor.of(values).masked(rng.random(shape) >= sparsity)
+    if bits is None:
+        return tensor
+    grid = grid_of(tensor.dense, bits, is_symmetric=symmetric, channel_axes=axes)
+    return tensor.coded(encode(quantize(tensor.dense, grid), grid))
+
+
+def grid_of_one(scale, zero_point, bits):
+    return Grid(
+        np.array([scale], np.float32),
+        np.array([zero_point], np.int32),
+        bits,
+        is_symmetric=zero_point == 0,
+    )
+
+
+def relative_bits(dense, bits):
+    """Write the entries out one by one, as Deep Compression does, for each width."""
+    totals = []
+    for width in range(1, 17):
+        entries, gap = 0, 0
+        for value in dense.ravel():
+            if value != 0:
+                entries, gap = entries + 1, 0
+            elif gap == 2**width - 1:
+                entries, gap = entries + 1, 0
+            else:
+                gap += 1
+        # Fillers behind the last weight say nothing.
+        tail = dense.size - 1 - np.flatnonzero(dense)[-1] if dense.any() else dense.size
+        entries -= tail // 2**width
+        totals.append(entries * (bits + width))
+    return min(totals)
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9, 0.99, 1.0])
+def test_formulas(sparsity):
+    tensor = sparse((40, 30), sparsity, bits=4, axes=(1,))
+    kept = np.count_nonzero(tensor.dense)
+    tables = 30 * 32
+    found = tensor_sizes(tensor)
+    assert found.weights == 1200
+    assert found.nonzeros == kept
+    assert found.bits == 4
+    assert found.float32 == 4800
+    assert found.dense == (1200 * 4 + tables) // 8
+    assert found.bitmask == math.ceil((1200 + kept * 4 + tables) / 8)
+    assert found.csr == math.ceil((kept * (4 + 16) + 32 * 41 + tables) / 8)
+    assert found.relative == math.ceil((relative_bits(tensor.dense, 4) + tables) / 8)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_relative_index_is_what_a_coder_writes(seed):
+    dense = np.zeros(3000, np.float32)
+    rng = np.random.default_rng(seed)
+    dense[rng.choice(3000, rng.integers(1, 40), replace=False)] = 1
+    found = tensor_sizes(CompressedTensor(dense, dense != 0, Float(dense)))
+    assert found.relative == math.ceil(relative_bits(dense, 32) / 8)
+
+
+def test_wide_rows_need_long_columns():
+    dense = np.zeros((1, 70000), np.float32)
+    dense[0, 69999] = 1
+    found = tensor_sizes(CompressedTensor(dense, None, Float(dense)))
+    assert found.csr == (32 + 32 + 32 * 2) // 8
+
+
+def test_entropy_is_that_of_places_and_values():
+    q = np.repeat(np.array([0, 1, -1, 2], np.int32), [800, 100, 50, 50])
+    grid = grid_of_one(0.5, 0, 4)
+    code = encode(q, grid)
+    found = tensor_sizes(CompressedTensor(code.decode(), None, code))
+    where = -1000 * (0.8 * math.log2(0.8) + 0.2 * math.log2(0.2))
+    values = 200 * 1.5
+    assert found.entropy == math.ceil((where + values + 3 * 16 + 32) / 8)
+
+
+def test_entropy_of_floats_counts_their_32_bits():
+    tensor = sparse((10, 10), 0.5)
+    p = tensor.nonzeros / 100
+    where = -100 * (p * math.log2(p) + (1 - p) * math.log2(1 - p))
+    expected = math.ceil((where + 32 * tensor.nonzeros) / 8)
+    assert tensor_sizes(tensor).entropy == expected
+
+
+def test_a_zero_point_is_stored_and_its_weights_count_as_zeros():
+    tensor = sparse((40, 30), 0.5, bits=4, symmetric=False, axes=(1,))
+    found = tensor_sizes(tensor)
+    assert found.dense == (1200 * 4 + 30 * 36) // 8
+    assert found.nonzeros == np.count_nonzero(tensor.dense) < 600
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (1, 1)])
+def test_small_and_empty_tensors_have_a_size(shape):
+    tensor = CompressedTensor.of(np.zeros(shape, np.float32))
+    found = tensor_sizes(tensor)
+    assert found.float32 == 4 * math.prod(shape)
+    assert found.relative == found.entropy == 0
+
+
+def test_nothing_pruned_is_stored_dense_and_much_pruned_is_not():
+    dense = tensor_sizes(sparse((100, 100), 0, bits=8))
+    assert (dense.encoding, dense.packed) == ("dense", dense.dense)
+    thin = tensor_sizes(sparse((100, 100), 0.99, bits=4))
+    assert thin.encoding == "relative"
+    half = tensor_sizes(sparse((100, 100), 0.5, bits=8))
+    assert half.encoding == "bitmask"
+    assert half.packed < half.dense
+
+
+def test_a_network_is_the_sum_and_its_other_parameters():
+    a, b = sparse((30, 20), 0.9, bits=4), sparse((20, 10), 0)
+    grid = grid_of_one(0.1, 3, 8)
+    net = Network({"a": a, "b": b}, {"a": "", "b": ""}, {"a/output": grid})
+    total = sizes(net, other_parameters=30)
+    assert total.others == 4 * 30 + 5
+    assert total.float32.value == 4 * (600 + 200) + total.others
+    for name in ("dense", "entropy", "packed"):
+        quantity = getattr(total, name)
+        parts = sum(getattr(tensor_sizes(t), name) for t in (a, b))
+        assert quantity.value == parts + total.others
+        assert (quantity.unit, quantity.provenance) == ("bytes", "estimated")
+    assert total.ratio == total.float32.value / total.packed.value
+
+
+def test_work_counts_widths_and_what_is_unknown():
+    sites = (
+        Site("a", "dense", (30, 20), (1,), macs=600),
+        Site("b", "conv", (20, 10), (1,), macs=5000),
+        Site("c", "other", (20, 10), (1,)),
+    )
+    grid = grid_of_one(0.1, 3, 8)
+    tensors = {
+        "a": sparse((30, 20), 0.5, bits=4),
+        "b": sparse((20, 10), 0),
+        "c": sparse((20, 10), 0),
+    }
+    net = Network(tensors, dict.fromkeys(tensors, ""), {"a/output": grid})
+    found = work(sites, net, (OutputSite("a/output", ("a",)), OutputSite("b/output")))
+    assert found.macs.value == 5600
+    assert found.kept_macs.value == tensors["a"].nonzeros + 5000
+    assert found.bops.value == 600 * 4 * 8 + 5000 * 32 * 32
+    assert found.unknown == ("c",)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 32])
+def test_break_even(bits):
+    level = break_even_sparsity(bits)
+
+    def smallest(sparsity):
+        weights = 200 * 500
+        dense = np.ones(weights, np.float32)
+        pruned = np.random.default_rng(0).permutation(weights)
+        dense[pruned[: round(sparsity * weights)]] = 0
+        grid = grid_of_one(1, 0, bits)
+        code = encode(dense.astype(np.int32), grid)
+        return tensor_sizes(CompressedTensor(dense, None, code)).encoding
+
+    assert smallest(level - 0.01) == "dense"
+    assert smallest(level + 0.01) == "bitmask"

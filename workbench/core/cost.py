@@ -1,0 +1,269 @@
+"""What a network takes: bytes under each way of storing it, MACs and BOPs.
+
+For a tensor of N weights of which k are not zero, each b bits wide:
+
+- **float32**: ``4 N`` bytes, as the original has them.
+- **dense**: ``N b`` bits; zeros cost as much as any weight.
+- **bitmask**: ``N + k b`` bits, one bit a weight saying whether it is kept.
+- **relative index**: ``(k + fillers) (b + i)`` bits: each kept weight stores its
+  distance from the last entry in i bits, with a filler zero after every ``2**i``
+  places without one; i is the best of 1 to 16 (Han et al. 2016, arXiv 1510.00149).
+- **CSR**: ``k (b + 16) + 32 (rows + 1)`` bits, with 32-bit columns from 65,537
+  columns on; a row is the last axis.
+- **entropy**: ``N H2(k / N) + k H(values)`` bits and 16 bits for the frequency of each
+  value in use: what an ideal coder of independent symbols reaches. No file has it.
+
+Scales and zero points are added to each, and the variables that are no kernels (biases,
+BatchNorm) as float32. Names and shapes are not counted. All of these are formulas, so
+their provenance is ``estimated``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from workbench.core.codes import Affine
+from workbench.core.quantity import Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from workbench.core.activations import OutputSite
+    from workbench.core.network import Network
+    from workbench.core.tensor import CompressedTensor, Site
+
+FLOAT_BITS = 32
+INDEX_BITS = range(1, 17)
+_FREQUENCY_BITS = 16
+_SHORT_COLUMNS = 2**16
+
+
+@dataclass(frozen=True)
+class TensorSizes:
+    """Whole bytes of one tensor under each encoding, tables included.
+
+    Attributes:
+        weights: Number of weights.
+        nonzeros: Number of weights that are not zero.
+        bits: Bit width of a weight.
+        float32: As in the original.
+        dense: Every weight at its bit width.
+        bitmask: One bit a weight, then those that are not zero.
+        relative: Relative index, as in Deep Compression.
+        csr: Compressed sparse rows.
+        entropy: What an ideal coder would reach.
+    """
+
+    weights: int
+    nonzeros: int
+    bits: int
+    float32: int
+    dense: int
+    bitmask: int
+    relative: int
+    csr: int
+    entropy: int
+
+    @property
+    def encoding(self) -> str:
+        """The smallest decodable encoding: dense, bitmask, relative or csr."""
+        names = ("dense", "bitmask", "relative", "csr")
+        return min(names, key=lambda name: getattr(self, name))
+
+    @property
+    def packed(self) -> int:
+        """Bytes of the smallest decodable encoding."""
+        return min(self.dense, self.bitmask, self.relative, self.csr)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of a whole model; everything that is no kernel counts as float32.
+
+    Attributes:
+        tensors: Each kernel's sizes, by path.
+        others: Bytes of all else: biases, BatchNorm, grids of activations.
+    """
+
+    tensors: dict[str, TensorSizes]
+    others: int
+
+    @property
+    def float32(self) -> Quantity:
+        """All parameters as float32."""
+        return self._sum("float32")
+
+    @property
+    def dense(self) -> Quantity:
+        """Every weight at its bit width, zeros included."""
+        return self._sum("dense")
+
+    @property
+    def packed(self) -> Quantity:
+        """Each tensor in its smallest decodable encoding."""
+        return self._sum("packed")
+
+    @property
+    def entropy(self) -> Quantity:
+        """What an ideal entropy coder would reach."""
+        return self._sum("entropy")
+
+    @property
+    def ratio(self) -> float:
+        """Compression ratio: the original's bytes over the packed ones."""
+        return self.float32.value / max(self.packed.value, 1)
+
+    def _sum(self, name: str) -> Quantity:
+        kernels = sum(getattr(tensor, name) for tensor in self.tensors.values())
+        return Quantity(kernels + self.others, "bytes", "estimated")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Arithmetic of one sample, over the kernels whose MACs are known.
+
+    Attributes:
+        macs: Multiply-accumulates, zeros included.
+        kept_macs: Those whose weight is not zero; a runtime saves the others only
+            with kernels for sparse weights.
+        bops: MACs times weight bits times activation bits, 32 where float.
+        unknown: Paths of the kernels whose MACs are unknown.
+    """
+
+    macs: Quantity
+    kept_macs: Quantity
+    bops: Quantity
+    unknown: tuple[str, ...]
+
+
+def sizes(network: Network, other_parameters: int = 0) -> Sizes:
+    """The sizes of a network.
+
+    Args:
+        network: The network.
+        other_parameters: Number of parameters that are no kernels.
+    """
+    tables = sum(
+        FLOAT_BITS * grid.scale.size + grid.bits * grid.zero_point.size
+        for grid in network.activations.values()
+    )
+    return Sizes(
+        {path: tensor_sizes(tensor) for path, tensor in network.tensors.items()},
+        4 * other_parameters + _whole_bytes(tables),
+    )
+
+
+def tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
+    """The sizes of one tensor; computed once for each."""
+    known = _known.get(tensor)
+    if known is None:
+        known = _known[tensor] = _tensor_sizes(tensor)
+    return known
+
+
+def work(
+    sites: Iterable[Site], network: Network, outputs: Iterable[OutputSite] = ()
+) -> Work:
+    """Multiply-accumulates and bit operations of one sample.
+
+    Args:
+        sites: The kernels.
+        network: The network.
+        outputs: The places where activations are quantized: a kernel's activations
+            count with the bit width of the pattern that it belongs to.
+    """
+    grids = network.activations
+    widths = {
+        kernel: grids[output.path].bits
+        for output in outputs
+        if output.path in grids
+        for kernel in output.kernels
+    }
+    macs = kept = bops = 0.0
+    unknown: list[str] = []
+    for site in sites:
+        if site.macs is None:
+            unknown.append(site.path)
+            continue
+        tensor = network.tensors[site.path]
+        macs += site.macs
+        kept += site.macs * (1.0 - tensor.sparsity)
+        bops += site.macs * tensor.bits * widths.get(site.path, FLOAT_BITS)
+    return Work(
+        Quantity(macs, "MACs", "estimated"),
+        Quantity(kept, "MACs", "estimated"),
+        Quantity(bops, "BOPs", "estimated"),
+        tuple(unknown),
+    )
+
+
+def break_even_sparsity(bits: int) -> float:
+    """Sparsity above which a sparse encoding is smaller than the dense one.
+
+    The bitmask is the first that pays: ``N + (1 - s) N b < N b`` from ``s > 1 / b``.
+
+    Args:
+        bits: Bit width of a weight.
+    """
+    return 1.0 / bits
+
+
+_known: WeakKeyDictionary[CompressedTensor, TensorSizes] = WeakKeyDictionary()
+
+
+def _tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
+    weights, kept, bits = tensor.dense.size, tensor.nonzeros, tensor.bits
+    tables = tensor.code.table_bits
+    columns = tensor.dense.shape[-1] if tensor.dense.ndim else 1
+    column_bits = 16 if columns <= _SHORT_COLUMNS else 32
+    rows = weights // max(columns, 1)
+    entries = _relative_entries(tensor.dense)
+    return TensorSizes(
+        weights=weights,
+        nonzeros=kept,
+        bits=bits,
+        float32=4 * weights,
+        dense=_whole_bytes(weights * bits + tables),
+        bitmask=_whole_bytes(weights + kept * bits + tables),
+        relative=_whole_bytes(min(n * (bits + i) for i, n in entries) + tables),
+        csr=_whole_bytes(kept * (bits + column_bits) + 32 * (rows + 1) + tables),
+        entropy=_whole_bytes(_entropy_bits(tensor) + tables),
+    )
+
+
+def _relative_entries(dense: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Index width and number of entries, fillers included, for each width."""
+    places = np.flatnonzero(dense)
+    skipped = np.diff(places, prepend=-1) - 1
+    return [(i, places.size + int((skipped >> i).sum())) for i in INDEX_BITS]
+
+
+def _entropy_bits(tensor: CompressedTensor) -> float:
+    """``N H2(k / N) + k H(values)`` and the frequencies of the values in use."""
+    weights, kept = tensor.dense.size, tensor.nonzeros
+    where = _entropy(np.array([kept, weights - kept]))
+    if not isinstance(tensor.code, Affine):
+        return where + kept * FLOAT_BITS
+    q = tensor.code.q[tensor.dense != 0]
+    counts = np.bincount(q - q.min()) if kept else np.zeros(0, np.int64)
+    used = np.count_nonzero(counts)
+    return where + _entropy(counts) + used * _FREQUENCY_BITS
+
+
+def _entropy(counts: NDArray[np.int64]) -> float:
+    """Bits to code symbols that occur so often, each at its ideal length."""
+    counts = counts[counts > 0]
+    return (
+        float(-(counts * np.log2(counts / counts.sum())).sum()) if counts.size else 0.0
+    )
+
+
+def _whole_bytes(bits: float) -> int:
+    return math.ceil(bits / 8)
