@@ -39,9 +39,7 @@ def relative_bits(dense, bits):
     for width in range(1, 17):
         entries, gap = 0, 0
         for value in dense.ravel():
-            if value != 0:
-                entries, gap = entries + 1, 0
-            elif gap == 2**width - 1:
+            if value != 0 or gap == 2**width - 1:
                 entries, gap = entries + 1, 0
             else:
                 gap += 1
