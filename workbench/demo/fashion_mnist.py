@@ -203,10 +203,12 @@ def run(command: list[str], folder: Path) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UserError("demo.command", command=command[0], reason=error) from error
+        raise UserError(
+            "demo.command", command=Path(command[0]).name, reason=error
+        ) from error
     if done.returncode:
         last = (done.stderr.strip() or str(done.returncode)).splitlines()[-1]
-        raise UserError("demo.command", command=command[0], reason=last)
+        raise UserError("demo.command", command=Path(command[0]).name, reason=last)
 
 
 def _find(folder: Path, file: str) -> Path:
