@@ -1,0 +1,56 @@
+"""The engine: everything that runs a Keras model.
+
+Importing this package loads TensorFlow (3 to 15 s), once and quietly, with the number
+of threads that its work was measured with.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from workbench.core.errors import UserError
+
+# More threads within an operation gained nothing on the models of this workbench, and
+# one operation at a time leaves the kernel's event loop undisturbed.
+INTRA_OP_THREADS = 2
+INTER_OP_THREADS = 1
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Send what native code writes to file descriptor 2 nowhere.
+
+    TensorFlow writes there before its own log level counts, and Jupyter shows it as a
+    red box.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _start() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _silence():
+        import keras
+        import tensorflow as tf
+
+        # A context that already runs belongs to the user; it keeps its threads.
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(INTRA_OP_THREADS)
+            tf.config.threading.set_inter_op_parallelism_threads(INTER_OP_THREADS)
+        # The first operation writes its own lines about the processor.
+        tf.zeros(())
+    if keras.backend.backend() != "tensorflow":
+        raise UserError("open.backend", received=keras.backend.backend())
+
+
+_start()

@@ -1,0 +1,196 @@
+"""The walk over a model's layers and variables, and an independent copy of a model.
+
+The address of a variable is the names of the layers from the outermost to its owner,
+joined by ``/``, and its own name; the model's name is left out. An RNN's cell counts
+as the RNN itself, and what is shared counts once, where it is met first.
+
+Names that Keras numbered by itself differ from process to process in a layer written
+by the user, because its parts are made anew each time. Outside of functional and
+sequential models, whose files hold the names, such a name is therefore numbered by its
+place: ``block/dense/kernel``, ``block/dense_1/kernel``.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from workbench.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator, Sequence
+
+_NUMBER = re.compile(r"_\d+$")
+
+
+def layers(model: keras.Model) -> dict[str, keras.Layer]:
+    """Every layer below a model by address, owners before their parts.
+
+    The cell of an RNN is not listed: it goes by the RNN's address.
+    """
+    found: dict[str, keras.Layer] = {}
+    for address, layer, is_cell in _walk(model):
+        if not is_cell:
+            found[_free(address, found)] = layer
+    return found
+
+
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Every weight of a model by address, in the order of `layers`.
+
+    Seeds, metrics and optimizers are not among them. A copy by `clone` has the same
+    addresses.
+    """
+    found: dict[str, keras.Variable] = {}
+    for address, _, variable in owned(model):
+        found[address] = variable
+    return found
+
+
+def owned(
+    model: keras.Model,
+) -> Iterator[tuple[str, keras.Layer, keras.Variable]]:
+    """Every weight once: its address, the layer that owns it, and itself.
+
+    The owner of a cell's weight is the cell.
+    """
+    taken: dict[str, object] = {}
+    seen: set[int] = set()
+    places = [("", model), *((address, layer) for address, layer, _ in _walk(model))]
+    for place, layer in places:
+        below = {id(v) for part in parts(layer) for v in part.weights}
+        for variable in layer.weights:
+            if id(variable) in below or id(variable) in seen:
+                continue
+            seen.add(id(variable))
+            address = _free(f"{place}/{variable.name}".lstrip("/"), taken)
+            taken[address] = variable
+            yield address, layer, variable
+
+
+def parts(layer: keras.Layer) -> list[keras.Layer]:
+    """The layers directly below a layer."""
+    if isinstance(layer, keras.Model):
+        return list(layer.layers)
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def clone(model: keras.Model) -> keras.Model:
+    """An independent copy with equal weights, not compiled.
+
+    It goes through a file, as only that keeps what layers share also across nested
+    models; classes and functions of the user come along by name.
+
+    Raises:
+        UserError: If Keras cannot save the model or open what it saved.
+    """
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            keras.saving.custom_object_scope(custom_objects(model)),
+        ):
+            file = Path(folder) / "copy.keras"
+            model.save(file)
+            copy = keras.saving.load_model(file, compile=False, safe_mode=False)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the user's classes run in there
+        raise UserError("open.clone", reason=first_line(error)) from error
+    shapes = {address: tuple(v.shape) for address, v in variables(model).items()}
+    copied = {address: tuple(v.shape) for address, v in variables(copy).items()}
+    if copied != shapes:
+        different = next(iter(dict(shapes.items() ^ copied.items())))
+        raise UserError("open.clone", reason=f"{different} differs")
+    return copy
+
+
+def pack(model: keras.Model, arrays: Sequence[Any]) -> Any:
+    """Arrays in the model's order as what the model is called with.
+
+    One input is the array alone; a functional model's dictionary or list of inputs is
+    rebuilt; a model without declared inputs gets a list.
+    """
+    if is_graph(model):
+        return keras.tree.pack_sequence_as(model.input, list(arrays))
+    return arrays[0] if len(arrays) == 1 else list(arrays)
+
+
+def custom_objects(model: keras.Model) -> dict[str, Any]:
+    """The user's classes and functions that a model is made of, by name."""
+    found: dict[str, Any] = {}
+    for _, layer, _ in [("", model, False), *_walk(model)]:
+        for kind in (type(layer), *_functions(layer)):
+            if kind.__module__.split(".")[0] != "keras":
+                found[kind.__name__] = kind
+    return found
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or its class where it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".:")
+
+
+def _walk(model: keras.Model) -> Iterator[tuple[str, keras.Layer, bool]]:
+    """Address, layer and whether it is the cell of an RNN, depth first, each once."""
+    return _below(model, "", {id(model)})
+
+
+def _below(
+    layer: keras.Layer, address: str, seen: set[int]
+) -> Iterator[tuple[str, keras.Layer, bool]]:
+    below = parts(layer)
+    for part, name in zip(below, _names(layer, below), strict=True):
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        is_cell = isinstance(layer, keras.layers.RNN) and part is layer.cell
+        place = address if is_cell else f"{address}/{name}".lstrip("/")
+        yield place, part, is_cell
+        yield from _below(part, place, seen)
+
+
+def _names(layer: keras.Layer, below: list[keras.Layer]) -> list[str]:
+    if is_graph(layer):
+        return [part.name for part in below]
+    taken: dict[str, object] = {}
+    names: list[str] = []
+    for part in below:
+        names.append(_free(_without_number(part), taken))
+        taken[names[-1]] = part
+    return names
+
+
+def is_graph(layer: keras.Layer) -> bool:
+    """Whether a layer is a functional or a built sequential model."""
+    return isinstance(layer, keras.Sequential) or (
+        isinstance(layer, keras.Model) and hasattr(layer, "operations")
+    )
+
+
+def _without_number(layer: keras.Layer) -> str:
+    """A layer's name, without the number where Keras made the name up."""
+    plain = type(layer).__name__.replace("_", "").lower()
+    stem = _NUMBER.sub("", layer.name)
+    for name in (layer.name, stem):
+        if name.replace("_", "").lower() == plain:
+            return name
+    return layer.name
+
+
+def _free(address: str, taken: Container[str]) -> str:
+    """The address, numbered where it is taken."""
+    candidate, number = address, 0
+    while candidate in taken:
+        number += 1
+        candidate = f"{address}_{number}"
+    return candidate
+
+
+def _functions(layer: keras.Layer) -> list[Callable[..., Any]]:
+    values = list(vars(layer).values())
+    return [v for v in values if type(v).__name__ == "function" and v.__name__]

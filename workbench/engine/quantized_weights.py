@@ -1,0 +1,151 @@
+"""The float weights behind a kernel while it is retrained: masked and on a grid.
+
+The model's own variable holds what the network will hold: the masked weights rounded
+to the grid of their code. The gradient is taken there and applied to the float
+weights: the straight-through estimator, exact and the same for every kind of layer.
+The scale is learned with it, on a logarithmic axis: with ``v = w / s`` and
+``q = clip(round(v))``
+
+    dL/dw = dL/dW'  where v lies within the grid, else 0
+    dL/d(log s) = s * sum(dL/dW' * (q - v within the grid, q beyond))
+
+Zero points stay, so that a pruned weight stays exactly zero. Source: Esser et al. 2020
+(LSQ), arXiv 1902.08153.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from workbench.core.affine import Grid, encode, quantize
+from workbench.core.codes import Affine, Float
+from workbench.core.tensor import CompressedTensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import keras
+    from numpy.typing import NDArray
+
+
+class Projection(NamedTuple):
+    """Weights on their grid: scale, weights in steps of it, and those rounded."""
+
+    scale: tf.Tensor
+    steps: tf.Tensor
+    rounded: tf.Tensor
+
+
+class QuantizedWeights:
+    """One kernel under training.
+
+    Args:
+        variable: The model's variable.
+        weights: Float weights to start from; the mask is applied to them.
+        tensor: Mask and code; the grid of its code is where the scales start.
+
+    Attributes:
+        variable: The model's variable, as TensorFlow knows it.
+        trained: What the optimizer moves: the float weights, and the logarithm of the
+            scales where there is a grid.
+    """
+
+    def __init__(
+        self,
+        variable: keras.Variable,
+        weights: NDArray[np.float32],
+        tensor: CompressedTensor,
+    ) -> None:
+        """Start from the weights on the tensor's grid."""
+        self.variable: tf.Variable = variable.value
+        self._tensor = tensor
+        self._mask = None
+        if tensor.mask is not None:
+            weights = np.where(tensor.mask, weights, np.float32(0))
+            self._mask = tf.constant(tensor.mask, tf.float32)
+        self._shadow = tf.Variable(weights, trainable=False)
+        self.trained: tuple[tf.Variable, ...] = (self._shadow,)
+        self._grid = grid_of_code(tensor)
+        if self._grid is not None:
+            grid = self._grid
+            low, high = (limit - grid.zero_point for limit in grid.limits)
+            self._low, self._high = (tf.constant(v, tf.float32) for v in (low, high))
+            self._log_scale = tf.Variable(np.log(grid.scale), trainable=False)
+            self._axes = _shared_axes(weights.shape, grid.scale.shape)
+            self.trained = (self._shadow, self._log_scale)
+
+    def project(self) -> Projection | None:
+        """Put the quantized weights into the model; inside a graph.
+
+        Returns:
+            What `gradients` needs of it; None where there is no grid.
+        """
+        if self._grid is None:
+            self.variable.assign(tf.cast(self._shadow, self.variable.dtype))
+            return None
+        scale = tf.exp(self._log_scale)
+        steps = self._shadow / scale
+        rounded = tf.round(tf.clip_by_value(steps, self._low, self._high))
+        self.variable.assign(tf.cast(scale * rounded, self.variable.dtype))
+        return Projection(scale, steps, rounded)
+
+    def gradients(
+        self, gradient: tf.Tensor | None, projection: Projection | None
+    ) -> Sequence[tf.Tensor | None]:
+        """Gradients for `trained` from the one at the model's variable; in a graph."""
+        if gradient is None:
+            return (None,) * len(self.trained)
+        gradient = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
+        if self._mask is not None:
+            gradient *= self._mask
+        if projection is None:
+            return (gradient,)
+        scale, steps, rounded = projection
+        is_inside = tf.abs(steps - rounded) <= 0.5
+        slope = tf.where(is_inside, rounded - steps, rounded) * gradient
+        slope = tf.reduce_sum(slope, self._axes, keepdims=True) * scale
+        return tf.where(is_inside, gradient, 0.0), tf.reshape(slope, scale.shape)
+
+    def weights(self) -> NDArray[np.float32]:
+        """The float weights, masked."""
+        return self._shadow.numpy()
+
+    def tensor(self) -> CompressedTensor:
+        """The tensor that the network holds now; its law holds exactly."""
+        weights = self.weights()
+        if self._grid is None:
+            return self._tensor.coded(Float(weights))
+        grid = replace(self._grid, scale=np.exp(self._log_scale.numpy()))
+        return self._tensor.coded(encode(quantize(weights, grid), grid))
+
+    def check(self, *moments: NDArray[np.float32]) -> None:
+        """Hold the mask: weights and the optimizer's moments are zero outside of it.
+
+        Args:
+            moments: Arrays of the shape of the weights.
+
+        Raises:
+            AssertionError: If one is not; that would be a mistake of this program.
+        """
+        mask = self._tensor.mask
+        for values in (self.weights(), *moments):
+            if mask is not None and np.any(values[~mask]):
+                raise AssertionError("A pruned weight came back in retraining.")
+
+
+def grid_of_code(tensor: CompressedTensor) -> Grid | None:
+    """The grid of a tensor's code; None where it is not quantized."""
+    code = tensor.code
+    if not isinstance(code, Affine):
+        return None
+    return Grid(code.scale, code.zero_point, code.bits, code.is_symmetric)
+
+
+def _shared_axes(shape: tuple[int, ...], scales: tuple[int, ...]) -> list[int]:
+    """The axes along which weights share a scale."""
+    padded = (1,) * (len(shape) - len(scales)) + scales
+    return [axis for axis, count in enumerate(padded) if count == 1]

@@ -1,0 +1,143 @@
+"""The model under retraining: a copy whose kernels follow masked, quantized weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from workbench.core.affine import quantize
+from workbench.core.codes import Affine
+from workbench.core.network import array_digest
+from workbench.engine.layers import clone, variables
+from workbench.engine.quantized_weights import QuantizedWeights, grid_of_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from workbench.core.measurement import Retrained
+    from workbench.core.network import Network
+    from workbench.core.tensor import CompressedTensor
+    from workbench.engine.workload import Workload
+
+
+class Student:
+    """A copy of a workload's model that starts at a network.
+
+    Args:
+        workload: The model; it is not changed.
+        network: Masks and codes to hold.
+        start: A retraining to go on from; None starts from the network.
+        seed: Of dropout and its like.
+
+    Attributes:
+        model: The copy.
+        kernels: What is trained, by path; those of frozen layers are not in it.
+    """
+
+    def __init__(
+        self, workload: Workload, network: Network, start: Retrained | None, seed: int
+    ) -> None:
+        """Copy the model and give it its values."""
+        self.model = clone(workload.model)
+        self.kernels: dict[str, QuantizedWeights] = {}
+        self._network = network
+        self._variables = variables(self.model)
+        self._start = workload.weights if start is None else start.kernels
+        trained = {id(variable) for variable in self.model.trainable_variables}
+        others = (start.network if start else network).others
+        for path, variable in self._variables.items():
+            if path not in network.tensors:
+                if others is not None:
+                    variable.assign(others[path])
+                continue
+            tensor = network.tensors[path]
+            variable.assign(tensor.dense)
+            if id(variable) in trained:
+                weights = self._start[path]
+                if start is None:
+                    weights = _behind(weights, tensor)
+                else:
+                    tensor = _on_trained_grid(tensor, start.network.tensors[path])
+                self.kernels[path] = QuantizedWeights(variable, weights, tensor)
+        _seed(self.model, seed)
+
+    def network(self) -> Network:
+        """The network that the model is now; the model's kernels are set to it."""
+        tensors = dict(self._network.tensors)
+        digests = dict(self._network.digests)
+        for path, kernel in self.kernels.items():
+            tensor = kernel.tensor()
+            tensors[path], digests[path] = tensor, _digest(tensor)
+            self._variables[path].assign(tensor.dense)
+        others = {
+            path: keras.ops.convert_to_numpy(variable).copy()
+            for path, variable in self._variables.items()
+            if path not in tensors
+        }
+        return replace(self._network, tensors=tensors, digests=digests, others=others)
+
+    def weights(self) -> Mapping[str, NDArray[np.float32]]:
+        """The float weights behind every kernel, masked."""
+        return {
+            path: self.kernels[path].weights()
+            if path in self.kernels
+            else _masked(self._start[path], tensor)
+            for path, tensor in self._network.tensors.items()
+        }
+
+
+def _behind(
+    original: NDArray[np.float32], tensor: CompressedTensor
+) -> NDArray[np.float32]:
+    """Float weights that become the tensor on its grid.
+
+    They are the original's, but where a step has put another value than plain rounding
+    would: there they are that value.
+    """
+    grid = grid_of_code(tensor)
+    if grid is None or not isinstance(tensor.code, Affine):
+        return tensor.dense
+    is_same = quantize(original, grid) == tensor.code.q
+    return _masked(np.where(is_same, original, tensor.dense), tensor)
+
+
+def _masked(
+    weights: NDArray[np.float32], tensor: CompressedTensor
+) -> NDArray[np.float32]:
+    if tensor.mask is None:
+        return weights
+    return np.where(tensor.mask, weights, np.float32(0))
+
+
+def _on_trained_grid(
+    tensor: CompressedTensor, trained: CompressedTensor
+) -> CompressedTensor:
+    """The tensor with scales that were learned already, where its grid is the same."""
+    ours, theirs = grid_of_code(tensor), grid_of_code(trained)
+    is_alike = (
+        ours is not None
+        and theirs is not None
+        and (ours.bits, ours.is_symmetric) == (theirs.bits, theirs.is_symmetric)
+        and np.array_equal(ours.zero_point, theirs.zero_point)
+    )
+    return replace(tensor, code=trained.code) if is_alike else tensor
+
+
+def _digest(tensor: CompressedTensor) -> str:
+    grid = grid_of_code(tensor)
+    if grid is None:
+        return array_digest(tensor.dense)
+    parts = [array_digest(a) for a in (tensor.dense, grid.scale, grid.zero_point)]
+    return "-".join([*parts, f"{grid.bits}", f"{grid.is_symmetric}"])
+
+
+def _seed(model: keras.Model, seed: int) -> None:
+    """Set the state of dropout and its like, which are no weights."""
+    states = [v for v in model.variables if v.name == "seed_generator_state"]
+    for place, state in enumerate(states):
+        state.assign(np.array([seed, place], np.uint32))
