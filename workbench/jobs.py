@@ -95,6 +95,7 @@ def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Deliver
             best = progress.best
             session.keep(best)
         yield lambda p=progress: session.progressed(p)
+    yield lambda: session.set(is_retraining=False)
     yield session.saying("")
     if best is not None:
         session.lanes.wish("after", lambda: measuring_after(session, best))
@@ -121,7 +122,12 @@ def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery
 
 
 def saving(
-    session: Session, folder: Path, formats: tuple[str, ...], *, is_forced: bool
+    session: Session,
+    outcome: Outcome,
+    folder: Path,
+    formats: tuple[str, ...],
+    *,
+    is_forced: bool,
 ) -> Iterator[Delivery]:
     """Write the result, its recipe and a report into a new folder."""
     from workbench.export.bundle import write_bundle

@@ -41,6 +41,7 @@ class Lanes:
         """Start the threads, unless the lanes work inline."""
         self._on_error = on_error
         self._loop = loop
+        self._home = threading.get_ident()
         self._is_closed = False
         self._wishes: dict[str, Job] = {}
         self._changed = threading.Condition()
@@ -57,6 +58,13 @@ class Lanes:
     def is_inline(self) -> bool:
         """Whether jobs run at once, on the caller's thread."""
         return self._loop is None
+
+    def post(self, delivery: Delivery) -> None:
+        """Run a delivery on the event loop: now where this is its thread, else soon."""
+        if self.is_inline or threading.get_ident() == self._home:
+            delivery()
+        else:
+            self._deliver(delivery)
 
     def wish(self, key: str, job: Job) -> None:
         """Ask for a preview; it replaces a waiting one of the same key.

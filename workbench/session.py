@@ -4,88 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import traitlets
-
 from workbench import demo, jobs
+from workbench.core import link
 from workbench.core.cost import sizes
 from workbench.core.errors import UserError
 from workbench.core.history import Timeline, Visit, visited
 from workbench.core.model_file import glance
 from workbench.core.network import array_digest
 from workbench.core.recipe import Recipe, Retraining
-from workbench.core.snapshot import Outcome, Snapshot
 from workbench.lanes import Lanes
 from workbench.memory import Memory
+from workbench.state import State, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from workbench.core.measurement import Progress, Retrained
-    from workbench.lanes import Delivery
+    from workbench.core.tensor import Site
+    from workbench.lanes import Task
 
 PROGRESS_KEPT = 2000
 
 
-@dataclass(frozen=True)
-class Status:
-    """What the status line says.
-
-    Attributes:
-        key: Text key of the sentence; empty for nothing to say.
-        values: Its placeholders, as pairs.
-        is_error: Whether something went wrong; the last good charts stay.
-        detail: Traceback of a mistake of ours, shown folded; empty otherwise.
-    """
-
-    key: str = ""
-    values: tuple[tuple[str, Any], ...] = ()
-    is_error: bool = False
-    detail: str = ""
-
-
-class Session(traitlets.HasTraits):
+class Session(State):
     """A model, its data and what the user does to them.
 
-    Traits are written on the event loop alone. Without a running event loop the work
-    is done inline: each call returns when its results are there.
+    Without a running event loop the work is done inline: each call returns when its
+    results are there.
 
     Args:
         model: A ``keras.Model``, the path of a ``.keras`` or ``.h5`` file, or the name
-            of a demo (``cnn``, ``lenet``, ``gru``).
-        data: Arrays, a dict of them, a ``tf.data.Dataset``, the path of an ``.npz``
-            file or of a folder of images; a demo brings its own.
+            of a demo.
+        data: What `workbench.engine.workload.open_workload` takes; a demo brings its
+            own.
         name: Name of an earlier session to go on with; None starts a new one.
         lang: Language of texts, ``en`` or ``zh``.
-        is_saved: Whether the session is kept in the user's folder.
-        **options: Further arguments of `workbench.engine.workload.open_workload`.
+        is_kept: Whether the session is kept in the user's folder.
+        **options: Further arguments of `open_workload`.
 
     Raises:
         UserError: If the model's file cannot be read.
     """
-
-    workload = traitlets.Any(None)
-    sites = traitlets.Any(())
-    weights = traitlets.Any({})
-    recipe = traitlets.Any(Recipe())
-    selection = traitlets.Any(())
-    original = traitlets.Any(None)
-    before = traitlets.Any(None)
-    after = traitlets.Any(None)
-    retrained = traitlets.Any(None)
-    progress = traitlets.Any(())
-    history = traitlets.Any(())
-    findings = traitlets.Any(())
-    status = traitlets.Any(Status())
-    budget = traitlets.Any(None)
-    lang = traitlets.Unicode("en")
-    view = traitlets.Any({})
-    task = traitlets.Any(None)
-    saved = traitlets.Any(None)
-    is_calibrated = traitlets.Bool(False)
 
     def __init__(
         self,
@@ -94,23 +57,25 @@ class Session(traitlets.HasTraits):
         *,
         name: str | None = None,
         lang: str = "en",
-        is_saved: bool = True,
+        is_kept: bool = True,
         **options: Any,
     ) -> None:
         """Read the weights at once; the rest follows on the task lane."""
         super().__init__(lang=lang)
-        self.model, self.data = _resolve(model, data)
+        self.demo = model if _is_demo(model) else None
+        self.model, self.data = _files(model, data)
         self.options = options
         self.digests: Mapping[str, str] = {}
         self.seen: Mapping[str, Any] = {}
         self.evaluator: Any = None
         self.other_parameters = 0
-        self._memory = Memory(name) if is_saved else None
+        self.task: Task | None = None
         self._timeline = Timeline(Recipe())
         self.lanes = Lanes(self._fail, _running_loop())
         if isinstance(self.model, str | Path):
             first = glance(Path(self.model))
             self._take(first.sites, first.weights, first.other_parameters)
+        self._memory = Memory(name) if is_kept else None
         self._recall()
         self.preview()
         self.task = self.lanes.submit(
@@ -138,25 +103,57 @@ class Session(traitlets.HasTraits):
         return self.workload is not None and self.workload.data.train is not None
 
     def edit(self, recipe: Recipe, gesture: str = "") -> None:
-        """Wish for a recipe.
+        """Wish for a recipe; may be called from any thread.
 
         Args:
             recipe: The recipe.
             gesture: What the edit is part of; the edits of one drag are undone as one.
         """
-        self._go(self._timeline.edit(recipe, gesture, time.monotonic()))
+        at = time.monotonic()
+        self.lanes.post(lambda: self._go(self._timeline.edit(recipe, gesture, at)))
 
     def undo(self) -> None:
         """Go back to the recipe before."""
-        self._go(self._timeline.undo())
+        self.lanes.post(lambda: self._go(self._timeline.undo()))
 
     def redo(self) -> None:
         """Go forward again."""
-        self._go(self._timeline.redo())
+        self.lanes.post(lambda: self._go(self._timeline.redo()))
 
     def reset(self) -> None:
         """Wish for the original; can be undone."""
         self.edit(Recipe(seed=self.recipe.seed))
+
+    def select(self, paths: Iterable[str]) -> None:
+        """Select kernels; none means all."""
+        known = {site.path for site in self.sites}
+        chosen = tuple(path for path in paths if path in known)
+        self.lanes.post(lambda: self.set(selection=chosen))
+
+    def link(self) -> dict[str, str]:
+        """The whole recipe and view, as a query for an address."""
+        query = {"recipe": link.to_word(self.recipe), "lang": self.lang}
+        more = {
+            "demo": self.demo or "",
+            "select": ",".join(self.selection),
+            "hide": ",".join(self.view.get("hide", ())),
+            "budget": f"{self.budget:.0f}" if self.budget else "",
+        }
+        return query | {name: value for name, value in more.items() if value}
+
+    def follow(self, query: Mapping[str, str]) -> None:
+        """Take over the recipe and view of an address; a damaged one is said."""
+        if "hide" in query:
+            self.view = {"hide": tuple(filter(None, query["hide"].split(",")))}
+        if "select" in query:
+            self.select(query["select"].split(","))
+        if query.get("budget", "").isdigit():
+            self.budget = float(query["budget"])
+        if "recipe" in query:
+            try:
+                self.edit(link.from_word(query["recipe"]))
+            except UserError as error:
+                self.fail(error)
 
     def retrain(self, retraining: Retraining | None = None) -> None:
         """Retrain the compressed model on the task lane.
@@ -175,9 +172,9 @@ class Session(traitlets.HasTraits):
             raise UserError("session.no_training_data")
         if retraining.start == "latest" and self.retrained is None:
             raise UserError("session.no_retraining")
-        self.edit(replace(self.recipe, retraining=retraining))
-        recipe = self.recipe
-        self.progress = ()
+        recipe = replace(self.recipe, retraining=retraining)
+        self.edit(recipe)
+        self.set(progress=(), is_retraining=True)
         self.task = self.lanes.submit(
             "session.retraining", lambda task: jobs.retraining(self, task, recipe)
         )
@@ -198,45 +195,19 @@ class Session(traitlets.HasTraits):
         Args:
             folder: Directory to make; made whole or not at all.
             formats: Names of exporters, such as ``keras`` and ``tflite``.
-            is_forced: Whether an existing directory is replaced.
+            is_forced: Whether an earlier output directory is replaced.
 
         Raises:
             UserError: If the model is not open yet.
         """
-        if self.workload is None or self.before is None:
+        outcome = self.result()
+        if self.workload is None or outcome is None:
             raise UserError("session.not_open")
-        folder = Path(folder)
         self.task = self.lanes.submit(
             "session.saving",
-            lambda _: jobs.saving(self, folder, formats, is_forced=is_forced),
-        )
-
-    def result(self) -> Outcome:
-        """The outcome that would be saved now: after retraining if that is current."""
-        snapshot = self.snapshot()
-        return self.before if snapshot.is_after_stale else self.after
-
-    def snapshot(self) -> Snapshot:
-        """A frozen view for charts and reports."""
-        workload = self.workload
-        data = workload.data if workload else None
-        return Snapshot(
-            name=workload.name if workload else Path(str(self.model)).stem,
-            sites=self.sites,
-            weights=self.weights,
-            recipe=self.recipe,
-            selection=self.selection,
-            original=self.original,
-            original_sizes=self.original_sizes,
-            before=self.before,
-            after=self.after,
-            history=self.history,
-            progress=self.progress,
-            budget=self.budget,
-            metric=workload.metric.info if workload else None,
-            classes=data.class_names if data else (),
-            labels=data.test_classes if data else None,
-            lang=self.lang,
+            lambda _: jobs.saving(
+                self, outcome, Path(folder), formats, is_forced=is_forced
+            ),
         )
 
     def close(self) -> None:
@@ -244,20 +215,14 @@ class Session(traitlets.HasTraits):
         self.cancel()
         self.lanes.close()
 
+    def fail(self, error: UserError) -> None:
+        """Say a mistake of the user in the status line."""
+        self.lanes.post(lambda: self._fail(error, ""))
+
     def preview(self) -> None:
         """Compress for the present recipe and measure, on the preview lane."""
         recipe = self.recipe
         self.lanes.wish("before", lambda: jobs.preview(self, recipe))
-
-    def set(self, **values: Any) -> None:
-        """Write several traits as one change; for deliveries."""
-        with self.hold_trait_notifications():
-            for name, value in values.items():
-                setattr(self, name, value)
-
-    def saying(self, key: str, **values: Any) -> Delivery:
-        """A delivery that sets the status line."""
-        return lambda: self.set(status=Status(key, tuple(values.items())))
 
     def opened(self, workload: Any, evaluator: Any) -> None:
         """Take over an opened workload; for deliveries."""
@@ -266,6 +231,9 @@ class Session(traitlets.HasTraits):
         self._take(workload.sites, workload.weights, others)
         self.workload = workload
         self.preview()
+        if self.retrained is not None:
+            earlier = self.retrained
+            self.lanes.wish("after", lambda: jobs.measuring_after(self, earlier))
 
     def calibrated(self, seen: Mapping[str, Any]) -> None:
         """Take over what calibration saw; for deliveries."""
@@ -281,7 +249,6 @@ class Session(traitlets.HasTraits):
     def visit(self, visit: Visit) -> None:
         """Add a visited setting to the history; for deliveries."""
         self.history = visited(self.history, visit)
-        self.remember()
 
     def keep(self, retrained: Retrained) -> None:
         """Keep retrained weights on disk, against a killed kernel."""
@@ -291,62 +258,77 @@ class Session(traitlets.HasTraits):
     def remember(self) -> None:
         """Keep recipe, history and view on disk."""
         if self._memory is not None:
-            source = f"{self.model} {self.data}"
             self._memory.save(
-                self._timeline, self.history, self.budget, self.view, source
+                self._timeline, self.history, self.budget, self.view, self.source
             )
 
-    def _go(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        if timeline.now != self.recipe:
-            plans = self.recipe.plans
-            self.recipe = timeline.now
-            if timeline.now.plans != plans:
-                self.preview()
+    @property
+    def source(self) -> str:
+        """What model and data the session is about."""
+        return f"{self.model} {self.data}"
 
-    def _take(self, sites: Any, weights: Any, other_parameters: int) -> None:
-        """Take over kernels, unless they are the same as those already there."""
+    def _go(self, timeline: Timeline) -> None:
+        earlier = self.recipe
+        self._timeline = timeline
+        self.recipe = timeline.now
+        if timeline.now.plans != earlier.plans:
+            self.preview()
+
+    def _take(
+        self,
+        kernels: Iterable[Site],
+        weights: Mapping[str, Any],
+        other_parameters: int,
+    ) -> None:
+        """Take over the kernels; what was made of other ones is forgotten."""
         digests = {path: array_digest(values) for path, values in weights.items()}
-        self.other_parameters = other_parameters
         if digests != self.digests:
-            self.digests = digests
             self.before = None
-        self.set(sites=tuple(sites), weights=weights)
-        network = jobs.network_for(self, Recipe())
-        self.original_sizes = sizes(network, other_parameters)
+        self.digests = digests
+        self.other_parameters = other_parameters
+        self.set(sites=tuple(kernels), weights=dict(weights))
+        original = jobs.network_for(self, Recipe())
+        self.original_sizes = sizes(original, other_parameters)
 
     def _recall(self) -> None:
         """Go on where the session of this name stopped."""
-        if self._memory is None:
+        try:
+            earlier = self._memory.load() if self._memory else None
+        except UserError as error:
+            self._fail(error, "")
             return
-        earlier = self._memory.load()
-        if earlier is None:
+        if earlier is None or earlier.source != self.source:
             return
         self._timeline = earlier.timeline
         self.set(
             recipe=earlier.timeline.now,
             history=earlier.history,
             budget=earlier.budget,
-            view=earlier.view,
+            view=dict(earlier.view),
             retrained=earlier.retrained,
         )
 
     def _fail(self, error: Exception, trace: str) -> None:
+        self.is_retraining = False
         if isinstance(error, UserError):
             values = tuple(error.values.items())
             self.status = Status(error.key, values, is_error=True)
         else:
-            self.status = Status(
-                "session.fault", (("error", repr(error)),), is_error=True, detail=trace
-            )
+            said = (("error", f"{type(error).__name__}: {error}"),)
+            self.status = Status("session.fault", said, is_error=True, detail=trace)
 
 
-def _resolve(model: Any, data: Any) -> tuple[Any, Any]:
+def _is_demo(model: Any) -> bool:
+    is_name = isinstance(model, str) and model in demo.names()
+    return is_name and not Path(model).exists()
+
+
+def _files(model: Any, data: Any) -> tuple[Any, Any]:
     """The model and data, with the name of a demo turned into its files."""
-    if isinstance(model, str) and model in demo.names() and not Path(model).exists():
-        model_path, data_path = demo.paths(model)
-        return model_path, data_path if data is None else data
-    return model, data
+    if not _is_demo(model):
+        return model, data
+    model_path, data_path = demo.paths(model)
+    return model_path, data_path if data is None else data
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -59,7 +59,9 @@ def weight_numbers(snapshot: Snapshot) -> WeightNumbers:
         counts[BINS // 2] -= gone
         compressed += counts
         zeros += gone
-    return WeightNumbers(edges, original, compressed, zeros, _threshold(snapshot, paths))
+    return WeightNumbers(
+        edges, original, compressed, zeros, threshold_of(snapshot, paths)
+    )
 
 
 @charts.add("weights")
@@ -133,13 +135,23 @@ def _count(values: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[n
     return counts.astype(np.int64)
 
 
-def _threshold(snapshot: Snapshot, paths: list[str]) -> float | None:
-    """The smallest kept magnitude, if it lies above everything that was pruned."""
+def threshold_of(
+    snapshot: Snapshot, paths: list[str] | None = None
+) -> float | None:
+    """The smallest kept magnitude, if it lies above everything that was pruned.
+
+    Args:
+        snapshot: The session.
+        paths: The kernels to look at; None means the selected ones.
+    """
     if snapshot.before is None:
         return None
+    tensors = snapshot.before.network.tensors
+    if paths is None:
+        paths = [site.path for site in snapshot.selected if site.path in tensors]
     kept, gone = np.inf, 0.0
     for path in paths:
-        mask = snapshot.before.network.tensors[path].mask
+        mask = tensors[path].mask
         magnitude = np.abs(snapshot.weights[path])
         if mask is None:
             kept = min(kept, float(magnitude.min(initial=np.inf)))

@@ -34,7 +34,7 @@ class Uniform(TensorStep):
     bits: int = knob(8, low=2, high=16, unit="bits")
     symmetric: bool = knob(True)
     granularity: str = knob("channel", choices=("channel", "tensor"))
-    range: str = knob("minmax", choices=("minmax", "mse"))
+    range: str = knob("mse", choices=("minmax", "mse"))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor on its grid; pruned zeros stay zero."""

@@ -1,0 +1,175 @@
+"""The dashboard: every panel around one session, in JupyterLab and Voilà alike."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from workbench import demo
+from workbench.core.errors import UserError
+from workbench.panels.address import Address, initial_query
+from workbench.panels.drawers import drawers
+from workbench.panels.figures import live_chart, sparsity, tradeoff
+from workbench.panels.layer_table import layer_table
+from workbench.panels.retraining import retraining
+from workbench.panels.saving import saving
+from workbench.panels.scope import Scope
+from workbench.panels.settings import settings
+from workbench.panels.status import status
+from workbench.panels.topbar import topbar
+from workbench.panels.verdict import verdict
+from workbench.serve import DATA_VARIABLE, MODEL_VARIABLE
+from workbench.session import Session
+from workbench.text import LANGUAGES, say
+
+if TYPE_CHECKING:
+    from workbench.panels.controls import Control
+
+
+class Dashboard(ipywidgets.VBox):
+    """The whole screen.
+
+    Args:
+        model: As `workbench.Session` takes it; None for the demo, or for what
+            ``workbench dashboard MODEL`` was given.
+        data: As `workbench.Session` takes it.
+        lang: Language; None takes the address's, else English.
+        name: Name of a session to go on with; None takes the address's, in
+            JupyterLab the notebook's last one.
+        **options: Further arguments of `workbench.Session`.
+
+    Attributes:
+        session: The session behind the screen.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        data: Any = None,
+        *,
+        lang: str | None = None,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Open the session and draw."""
+        super().__init__()
+        self.add_class("wb-app")
+        query = initial_query()
+        self._address = Address()
+        self._options = options
+        self._demos: tuple[str, ...] = ()
+        if model is None:
+            model, data = os.environ.get(MODEL_VARIABLE), os.environ.get(DATA_VARIABLE)
+        if model is None:
+            self._demos = demo.names()
+            model = query.get("demo", self._demos[0])
+            model = model if model in self._demos else self._demos[0]
+        lang = lang or query.get("lang", "en")
+        self._scope: Scope | None = None
+        self._open(
+            model,
+            data,
+            name or query.get("session"),
+            lang if lang in LANGUAGES else "en",
+            query,
+        )
+
+    def _open(
+        self, model: Any, data: Any, name: str | None, lang: str, query: dict[str, str]
+    ) -> None:
+        try:
+            self.session = Session(model, data, name=name, lang=lang, **self._options)
+        except UserError as error:
+            message = ipywidgets.HTML(f'<p class="wb-error-note">{error.text(lang)}</p>')
+            self.children = (message,)
+            return
+        self.session.follow(query)
+        self._build()
+        self.session.observe(lambda _: self._build(), "lang")
+        self.session.observe(lambda _: self._write_address(), ["lang", "selection"])
+        self._write_address()
+
+    def _build(self) -> None:
+        """Draw every panel in the session's language."""
+        if self._scope is not None:
+            self._scope.close()
+        scope = self._scope = Scope(self.session, self._address)
+        groups, sliders = settings(scope)
+        controls = ipywidgets.VBox([*groups, retraining(scope), saving(scope)])
+        controls.add_class("wb-controls")
+        plot = tradeoff(scope)
+        plot.add_class("wb-tradeoff")
+        halves = ipywidgets.VBox(
+            [
+                live_chart(scope, "weights", "before", "selection", "weights"),
+                live_chart(scope, "accuracy", "before", "after", "original", "recipe"),
+            ]
+        )
+        halves.add_class("wb-halves")
+        tables = ipywidgets.VBox([layer_table(scope), sparsity(scope)])
+        tables.add_class("wb-tables")
+        frame = ipywidgets.VBox(
+            [
+                topbar(scope, self._demos, self._choose_demo),
+                verdict(scope),
+                controls,
+                plot,
+                halves,
+                status(scope),
+                tables,
+                drawers(scope),
+                _bottom(scope, sliders),
+            ]
+        )
+        frame.add_class("wb-frame")
+        self.children = (self._address, frame)
+
+    def _choose_demo(self, name: str) -> None:
+        lang = self.session.lang
+        self.session.close()
+        self._open(name, None, None, lang, {})
+
+    def _write_address(self) -> None:
+        session = self.session
+        self._address.write(
+            session=session.name, lang=session.lang, demo=session.demo or ""
+        )
+
+
+def dashboard(model: Any = None, data: Any = None, **options: Any) -> Dashboard:
+    """The workbench as a widget.
+
+    Args:
+        model: A ``keras.Model``, a path, or the name of a demo; None for the demo.
+        data: Arrays, a dict of them, a ``tf.data.Dataset`` or a path.
+        **options: Further arguments of `Dashboard`.
+    """
+    if isinstance(model, Path | str) and model not in demo.names():
+        model = Path(model)
+    return Dashboard(model, data, **options)
+
+
+def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
+    """A phone's bottom bar: chips choose which slider stays in view."""
+    holder = ipywidgets.VBox()
+    chips = []
+
+    def choose(name: str) -> None:
+        holder.children = (sliders[name].input,)
+        for chip, one in zip(chips, sliders, strict=True):
+            (chip.add_class if one == name else chip.remove_class)("mod-active")
+
+    for name in sliders:
+        chip = ipywidgets.Button(description=say(f"screen.chip.{name}", scope.session.lang))
+        chip.add_class("wb-chip")
+        chip.on_click(lambda _, name=name: choose(name))
+        chips.append(chip)
+    choose("sparsity")
+    row = ipywidgets.HBox(chips)
+    row.add_class("wb-chips")
+    bar = ipywidgets.VBox([row, holder])
+    bar.add_class("wb-bottom")
+    return bar

@@ -1,0 +1,142 @@
+"""Sliders and choices made from knobs: bounds, unit, label and help come from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workbench.core.knob import Knob
+    from workbench.panels.scope import Scope
+
+FLOAT_BITS = 32
+
+
+class Control:
+    """A labelled control that tells a hand's moves from those of the program.
+
+    Args:
+        label: What it sets.
+        help_text: Tooltip.
+        input_widget: The widget with a ``value``.
+        moved: Called with the new value when the user moved it.
+
+    Attributes:
+        widget: What to show.
+        input: The widget with a ``value``.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        help_text: str,
+        input_widget: Any,
+        moved: Callable[[Any], None],
+    ) -> None:
+        """Put the label above the input."""
+        self.input = input_widget
+        self.input.layout.width = "auto"
+        self.input.tooltip = help_text
+        self._moved = moved
+        self._is_showing = False
+        words = ipywidgets.HTML(f"<span title={_quoted(help_text)}>{label}</span>")
+        self.widget = ipywidgets.VBox([words, self.input])
+        self.input.observe(self._changed, "value")
+
+    def show(self, value: Any) -> None:
+        """Move the control without that counting as the user's wish."""
+        self._is_showing = True
+        try:
+            self.input.value = value
+        finally:
+            self._is_showing = False
+
+    def enable(self, is_enabled: bool, reason: str = "") -> None:
+        """Enable it, or disable it with the reason as its tooltip."""
+        self.input.disabled = not is_enabled
+        if reason:
+            self.input.tooltip = reason
+
+    def _changed(self, change: Any) -> None:
+        if not self._is_showing:
+            self._moved(change["new"])
+
+
+def slider(
+    scope: Scope,
+    step: str,
+    name: str,
+    knob: Knob,
+    moved: Callable[[Any], None],
+    *,
+    high: float | None = None,
+) -> Control:
+    """A continuous slider for a knob.
+
+    Args:
+        scope: The session.
+        step: Name of the step the knob belongs to.
+        name: Name of the knob.
+        knob: Its declaration.
+        moved: Called with the new value when the user moved it.
+        high: Largest value on the slider, where that is less than the knob allows.
+    """
+    label = scope.say(f"knob.{step}.{name}")
+    top = knob.high if high is None else high
+    widget = ipywidgets.FloatSlider(
+        min=knob.low,
+        max=top,
+        step=knob.step or top / 1000,
+        readout_format=".1%" if top <= 1 and not knob.excludes == "sparsity" else ".4f",
+    )
+    widget.add_class("wb-slider")
+    return Control(label, scope.help(f"knob.{step}.{name}"), widget, moved)
+
+
+def bit_slider(
+    scope: Scope, step: str, knob: Knob, moved: Callable[[int], None]
+) -> Control:
+    """A slider over bit widths, with float at its end."""
+    widths = range(int(knob.low), int(knob.high) + 1)
+    options: Sequence[tuple[str, int]] = [
+        *((str(bits), bits) for bits in widths),
+        (scope.say("screen.float"), FLOAT_BITS),
+    ]
+    widget = ipywidgets.SelectionSlider(options=options, value=FLOAT_BITS)
+    widget.add_class("wb-slider")
+    label = scope.say(f"knob.{step}.bits")
+    return Control(label, scope.help(f"knob.{step}.bits"), widget, moved)
+
+
+def choice(
+    scope: Scope, step: str, name: str, knob: Knob, moved: Callable[[Any], None]
+) -> Control:
+    """A drop-down for a knob with choices, or yes and no."""
+    key = f"knob.{step}.{name}"
+    if knob.kind == "bool":
+        options = [(scope.say("screen.yes"), True), (scope.say("screen.no"), False)]
+    else:
+        options = [(scope.say(f"{key}.{word}"), word) for word in knob.choices]
+    widget = ipywidgets.Dropdown(options=options)
+    return Control(scope.say(key), scope.help(key), widget, moved)
+
+
+def number(
+    scope: Scope, step: str, name: str, knob: Knob, moved: Callable[[Any], None]
+) -> Control:
+    """A box to type a number into."""
+    key = f"knob.{step}.{name}"
+    kind = ipywidgets.BoundedIntText
+    if knob.kind == "float":
+        kind = ipywidgets.BoundedFloatText
+    widget = kind(min=knob.low, max=knob.high)
+    return Control(scope.say(key), scope.help(key), widget, moved)
+
+
+def _quoted(text: str) -> str:
+    from html import escape
+
+    return f'"{escape(text)}"'

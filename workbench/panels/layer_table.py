@@ -1,0 +1,184 @@
+"""The layer table, and what is overridden for the selected rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import traitlets
+from anywidget import AnyWidget
+
+from workbench.core.edit import EVERYTHING, inherit, own_choice, set_knobs, switch_off
+from workbench.core.knob import knobs
+from workbench.core.step import steps
+from workbench.frontend import module
+from workbench.panels.assets import bring_stylesheet
+from workbench.panels.controls import FLOAT_BITS, bit_slider, slider
+from workbench.panels.settings import MOST_SPARSITY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.core.recipe import Recipe
+    from workbench.core.tensor import Site
+    from workbench.panels.scope import Scope
+
+METHODS = ("magnitude", "uniform")
+
+
+class LayerTable(AnyWidget):
+    """Rows to select.
+
+    Attributes:
+        columns: ``{"key", "title", "number"}`` of each column.
+        rows: A dict a row: ``path``, a text for each column's key, and ``inherited``,
+            the keys whose value comes from a wider plan.
+        selected: Paths of the selected rows.
+        select_text: Word before a path in a row's label.
+    """
+
+    _esm = module("layer_table.js")
+
+    columns = traitlets.List().tag(sync=True)
+    rows = traitlets.List().tag(sync=True)
+    selected = traitlets.List().tag(sync=True)
+    select_text = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        """See that the page has the stylesheet."""
+        bring_stylesheet()
+        super().__init__(**traits)
+
+
+def layer_table(scope: Scope) -> ipywidgets.Widget:
+    """The table; selecting rows drives histogram and overrides."""
+    session = scope.session
+    titles = (
+        ("path", False),
+        ("kind", False),
+        ("shape", True),
+        ("parameters", True),
+        ("sparsity", True),
+        ("bits", True),
+        ("nbytes", True),
+    )
+    table = LayerTable(
+        columns=[
+            {"key": key, "title": scope.say(f"screen.column.{key}"), "number": number}
+            for key, number in titles
+        ],
+        select_text=scope.say("screen.select"),
+        selected=list(session.selection),
+    )
+    table.observe(lambda change: session.select(tuple(change["new"])), "selected")
+
+    @scope.watch("sites", "before", "recipe")
+    def fill() -> None:
+        table.rows = [_row(scope, site) for site in session.sites]
+
+    @scope.watch("selection")
+    def follow() -> None:
+        table.selected = list(session.selection)
+
+    box = ipywidgets.VBox([table, _overrides(scope)])
+    return box
+
+
+def _row(scope: Scope, site: Site) -> dict[str, Any]:
+    session = scope.session
+    row: dict[str, Any] = {
+        "path": site.path,
+        "kind": scope.say(f"screen.kind.{site.kind}"),
+        "shape": " × ".join(str(size) for size in site.shape),
+        "parameters": f"{site.parameters:,}",
+        "inherited": [
+            column
+            for column, step in (("sparsity", "magnitude"), ("bits", "uniform"))
+            if own_choice(session.recipe, step, site.path) is None
+        ],
+    }
+    outcome = session.before
+    if outcome is not None and site.path in outcome.network.tensors:
+        tensor = outcome.network.tensors[site.path]
+        row["sparsity"] = f"{tensor.sparsity:.1%}"
+        row["bits"] = str(tensor.bits)
+        row["nbytes"] = f"{outcome.sizes.tensors[site.path].packed:,.0f}"
+    return row
+
+
+def _overrides(scope: Scope) -> ipywidgets.Widget:
+    """Controls for the selected rows: their own sparsity and bits, or none."""
+    session = scope.session
+
+    def for_selected(change: Callable[[Recipe, str], Recipe], gesture: str) -> None:
+        recipe = session.recipe
+        for path in session.selection:
+            recipe = change(recipe, path)
+        session.edit(recipe, gesture)
+
+    sparsity = slider(
+        scope,
+        "magnitude",
+        "sparsity",
+        knobs(steps["magnitude"])["sparsity"],
+        lambda value: for_selected(
+            lambda recipe, path: set_knobs(
+                recipe, "magnitude", path, sparsity=value, scope="tensor"
+            ),
+            "own sparsity",
+        ),
+        high=MOST_SPARSITY,
+    )
+    bits = bit_slider(
+        scope,
+        "uniform",
+        knobs(steps["uniform"])["bits"],
+        lambda value: for_selected(
+            lambda recipe, path: switch_off(recipe, "uniform", path)
+            if value == FLOAT_BITS
+            else set_knobs(recipe, "uniform", path, bits=value),
+            "own bits",
+        ),
+    )
+    back = ipywidgets.Button(
+        description=scope.say("screen.inherit"), layout={"width": "auto"}
+    )
+    back.on_click(lambda _: for_selected(_inherit_all, ""))
+    spare = ipywidgets.Button(
+        description=scope.say("screen.spare"), layout={"width": "auto"}
+    )
+    spare.on_click(lambda _: for_selected(_spare, ""))
+    title = ipywidgets.HTML()
+    buttons = ipywidgets.HBox([back, spare])
+    group = ipywidgets.VBox([title, sparsity.widget, bits.widget, buttons])
+    group.add_class("wb-group")
+
+    @scope.watch("selection", "before", "recipe")
+    def update() -> None:
+        chosen = session.selection
+        title.value = scope.say("screen.selected", count=len(chosen))
+        for widget in (sparsity.input, bits.input, back, spare):
+            widget.disabled = not chosen
+        if chosen and session.before is not None:
+            tensor = session.before.network.tensors.get(chosen[-1])
+            if tensor is not None:
+                sparsity.show(min(tensor.sparsity, MOST_SPARSITY))
+                bits.show(tensor.bits)
+
+    return group
+
+
+def _inherit_all(recipe: Recipe, path: str) -> Recipe:
+    for step in METHODS:
+        recipe = inherit(recipe, step, path)
+    return recipe
+
+
+def _spare(recipe: Recipe, path: str) -> Recipe:
+    """Leave a tensor as it is; with no wider plan there is nothing to leave out."""
+    for step in METHODS:
+        if own_choice(recipe, step, EVERYTHING) is not None:
+            recipe = switch_off(recipe, step, path)
+        else:
+            recipe = inherit(recipe, step, path)
+    return recipe

@@ -1,0 +1,66 @@
+"""The recipe as text: read it, edit it, load it, save it, link to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import ipywidgets
+
+from workbench.core.errors import UserError
+from workbench.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from workbench.panels.scope import Scope
+
+
+def recipe_text(scope: Scope) -> ipywidgets.Widget:
+    """A text area that follows the recipe, and buttons."""
+    session = scope.session
+    area = ipywidgets.Textarea(rows=14, layout={"width": "auto"})
+    area.add_class("wb-number")
+    use = _button(scope, "use")
+    get = _button(scope, "download")
+    link = _button(scope, "link")
+    file = ipywidgets.FileUpload(
+        accept=".yaml,.yml,.json", description=scope.say("screen.recipe.load")
+    )
+
+    def load(text: str) -> None:
+        try:
+            session.edit(Recipe.loads(text))
+        except UserError as error:
+            session.fail(error)
+
+    def uploaded(change: dict[str, Any]) -> None:
+        for one in change["new"]:
+            load(bytes(one["content"]).decode("utf-8", "replace"))
+
+    use.on_click(lambda _: load(area.value))
+    get.on_click(
+        lambda _: scope.address.download(
+            "recipe.yaml", session.recipe.dumps().encode()
+        )
+    )
+    link.on_click(lambda _: scope.address.copy(_link(scope)))
+    file.observe(uploaded, "value")
+
+    @scope.watch("recipe")
+    def update() -> None:
+        area.value = session.recipe.dumps()
+
+    buttons = ipywidgets.HBox([use, file, get, link])
+    buttons.add_class("wb-chips")
+    return ipywidgets.VBox([area, buttons])
+
+
+def _link(scope: Scope) -> str:
+    """The page's address with the whole recipe and the view in it."""
+    base = scope.address.href.partition("?")[0].partition("#")[0]
+    return f"{base}?{urlencode(scope.session.link())}"
+
+
+def _button(scope: Scope, name: str) -> ipywidgets.Button:
+    return ipywidgets.Button(
+        description=scope.say(f"screen.recipe.{name}"), layout={"width": "auto"}
+    )

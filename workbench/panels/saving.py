@@ -1,0 +1,97 @@
+"""Save: formats, a folder, what was written, and a download."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from workbench.core.errors import UserError
+from workbench.panels import words
+
+if TYPE_CHECKING:
+    from workbench.panels.scope import Scope
+
+FORMATS = ("keras", "tflite", "tflite-int8")
+CHOSEN = ("keras", "tflite")
+
+
+def saving(scope: Scope) -> ipywidgets.Widget:
+    """A group that writes the result into a folder, whole or not at all."""
+    session = scope.session
+    boxes = {
+        name: ipywidgets.Checkbox(
+            value=name in CHOSEN,
+            description=scope.say(f"export.format.{name}"),
+            indent=False,
+        )
+        for name in FORMATS
+    }
+    folder = ipywidgets.Text(
+        value="compressed", description=scope.say("screen.folder"), layout={"width": "auto"}
+    )
+    force = ipywidgets.Checkbox(description=scope.say("screen.force"), indent=False)
+    save = ipywidgets.Button(
+        description=scope.say("screen.save"), button_style="primary"
+    )
+    get = ipywidgets.Button(
+        description=scope.say("screen.download"), layout={"width": "auto"}
+    )
+    listing = ipywidgets.HTML()
+
+    def go(_: Any) -> None:
+        chosen = tuple(name for name, box in boxes.items() if box.value)
+        try:
+            session.save(folder.value, chosen, is_forced=force.value)
+        except UserError as error:
+            session.fail(error)
+
+    def download(_: Any) -> None:
+        path = Path(session.saved.folder)
+        scope.address.download(f"{path.name}.zip", _zipped(path))
+
+    save.on_click(go)
+    get.on_click(download)
+
+    @scope.watch("saved")
+    def update() -> None:
+        get.disabled = session.saved is None
+        listing.value = "" if session.saved is None else _listing(scope)
+
+    buttons = ipywidgets.HBox([save, get])
+    buttons.add_class("wb-presets")
+    group = ipywidgets.VBox([folder, *boxes.values(), force, buttons, listing])
+    group.add_class("wb-group")
+    return group
+
+
+def _zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder.parent))
+    return content.getvalue()
+
+
+def _listing(scope: Scope) -> str:
+    lang = scope.session.lang
+    lines = []
+    for one in scope.session.saved.artifacts:
+        parts = [f"<b>{escape(one.path.name)}</b> {words.size(one.bytes.value)}"]
+        parts.append(words.badge(one.bytes.provenance, lang))
+        if one.score is not None:
+            metric = scope.session.workload.metric.info
+            parts.append(words.score(one.score.score, metric))
+            parts.append(words.badge(one.score.provenance, lang))
+        if one.latency_ms is not None:
+            parts.append(f"{one.latency_ms.value:.3g} ms")
+        notes = "".join(
+            f"<li>{escape(scope.say(key, **dict(values)))}</li>"
+            for key, values in one.notes
+        )
+        lines.append(f"<li>{' '.join(parts)}<ul>{notes}</ul></li>")
+    return f"<ul>{''.join(lines)}</ul>"
