@@ -26,7 +26,7 @@ def saving(scope: Scope) -> ipywidgets.Widget:
     boxes = {
         name: ipywidgets.Checkbox(
             value=name in CHOSEN,
-            description=scope.say(f"export.format.{name}"),
+            description=scope.say(f"screen.format.{name}"),
             indent=False,
         )
         for name in FORMATS
