@@ -13,7 +13,7 @@ find_python = $(shell \
 PYTHON ?= $(find_python)
 
 bin := .venv/bin
-install = $(bin)/uv pip install --quiet --python $(bin)/python
+install = $(bin)/uv pip install --quiet --compile-bytecode --python $(bin)/python
 
 .PHONY: dashboard lab test setup lint pins clean
 .NOTPARALLEL:
