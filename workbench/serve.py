@@ -145,6 +145,8 @@ def _lab_options(root: Path, ip: str, port: int) -> list[str]:
         f"--ServerApp.root_dir={root}",
         "--ServerApp.open_browser=False",
         "--ServerApp.answer_yes=True",
+        # Refused by default, though a container's only user is often root.
+        "--ServerApp.allow_root=True",
         "--ServerApp.log_level=WARN",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -11,7 +12,6 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +101,9 @@ class Server:
         """Press Ctrl-C; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        code = self.process.wait(60)
+        _close(self.process)
+        return code
 
 
 def start(call: str, log: Path, environment: Mapping[str, str] | None = None) -> Server:
@@ -129,8 +131,15 @@ def start(call: str, log: Path, environment: Mapping[str, str] | None = None) ->
     found = re.search(r"http://\S+", line)
     if found is None:
         process.kill()
+        process.wait()
+        _close(process)
         raise AssertionError(f"no address but {line!r}:\n{log.read_text()}")
     return Server(process, found.group(), log)
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
@@ -139,8 +148,9 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     assert stdout is not None
 
     def read() -> None:
-        for line in stdout:
-            lines.put(line)
+        with contextlib.suppress(ValueError):  # closed meanwhile
+            for line in stdout:
+                lines.put(line)
         lines.put("")
 
     threading.Thread(target=read, daemon=True).start()
@@ -150,7 +160,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
         return ""
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(
     call: str, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
