@@ -9,7 +9,7 @@ import sys
 import threading
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import UserError
 from workbench.text import say
@@ -102,9 +102,12 @@ def lab(  # noqa: PLR0913 - a command's options
     _prepare_environment(None, None, environment or {})
     from jupyterlab.labapp import LabApp
     from tornado.ioloop import IOLoop
+    from traitlets.config import Config
 
     with contextlib.suppress(KeyboardInterrupt):
-        server = LabApp.initialize_server(_lab_options(root, ip, port))
+        server = LabApp.initialize_server(
+            config=Config(_lab_configuration(root, ip, port))
+        )
         IOLoop.current().add_callback(
             lambda: _announce(server.local_url, open_browser=open_browser, lang=lang)
         )
@@ -136,22 +139,34 @@ def lessons(working: Path) -> Path:
     return target
 
 
-def _lab_options(root: Path, ip: str, port: int) -> list[str]:
+def _lab_configuration(root: Path, ip: str, port: int) -> dict[str, Any]:
     """JupyterLab asks no other machine for news, updates or extensions."""
-    return [
-        f"--ServerApp.ip={ip}",
-        f"--ServerApp.port={port}",
-        f"--ServerApp.port_retries={_LAB_PORTS - 1}",
-        f"--ServerApp.root_dir={root}",
-        "--ServerApp.open_browser=False",
-        "--ServerApp.answer_yes=True",
-        # Refused by default, though a container's only user is often root.
-        "--ServerApp.allow_root=True",
-        "--ServerApp.log_level=WARN",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.extension_manager=readonly",
-    ]
+    return {
+        "ServerApp": {
+            "ip": ip,
+            "port": port,
+            "port_retries": _LAB_PORTS - 1,
+            "root_dir": str(root),
+            "open_browser": False,
+            "answer_yes": True,
+            # Refused by default, though a container's only user is often root.
+            "allow_root": True,
+            "log_level": "WARN",
+            "tornado_settings": {"page_config_hook": _without_news},
+        },
+        "LabApp": {
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "extension_manager": "readonly",
+        },
+    }
+
+
+def _without_news(_handler: object, page: dict[str, Any]) -> dict[str, Any]:
+    """The page's configuration without the question whether to fetch news."""
+    news = "@jupyterlab/apputils-extension:announcements"
+    disabled = page.get("disabledExtensions", [])
+    return {**page, "disabledExtensions": [*disabled, news]}
 
 
 def _prepare_environment(

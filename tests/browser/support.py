@@ -214,5 +214,6 @@ def open_notebook(page: Page, lab: Server, name: str) -> None:
     address = lab.address.replace("/lab?", f"/lab/tree/{name}?")
     page.goto(address + "&reset")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    page.wait_for_selector("[data-status=idle]", state="attached", timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
