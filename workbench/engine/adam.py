@@ -38,12 +38,6 @@ class Adam:
             for v in self._variables
         )
 
-    def reset(self) -> None:
-        """Forget everything."""
-        for first, second in self._moments:
-            first.assign(tf.zeros_like(first))
-            second.assign(tf.zeros_like(second))
-
     def moments(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """First and second moment of one variable, by its place."""
         first, second = self._moments[index]
@@ -73,7 +67,7 @@ class Adam:
                 beta1=tf.constant(_BETA_1, number),
                 beta2=tf.constant(_BETA_2, number),
                 epsilon=tf.constant(_EPSILON, number),
-                grad=tf.cast(tf.convert_to_tensor(gradient), number),
+                grad=tf.cast(gradient, number),
             )
 
 

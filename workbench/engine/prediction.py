@@ -7,31 +7,39 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    import keras
     from numpy.typing import NDArray
 
 
-def predictions(
-    model: keras.Model, x: tuple[NDArray[Any], ...], batch: int
-) -> Iterator[Any]:
-    """The outputs of a model for one batch of samples after another.
+class Predictor:
+    """A compiled forward pass; it follows the model's variables.
 
     Args:
-        model: Not changed.
-        x: Inputs, samples first.
-        batch: Samples at a time; the last batch may be smaller.
-
-    Yields:
-        An array, samples first, or a list of them where the model has several outputs.
+        model: Called with a list of inputs and ``training=False``.
+        x: Inputs of the type to come, samples first.
     """
-    spec = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in x]
 
-    @tf.function(input_signature=[spec], autograph=False)
-    def say(inputs: list[tf.Tensor]) -> Any:
-        return model(inputs if len(x) > 1 else inputs[0], training=False)
+    def __init__(self, model: Callable[..., Any], x: tuple[NDArray[Any], ...]) -> None:
+        """Compile at the first call."""
+        spec = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in x]
 
-    for start in range(0, len(x[0]), batch):
-        said = say([part[start : start + batch] for part in x])
-        yield tf.nest.map_structure(lambda part: part.numpy(), said)
+        def said(inputs: list[tf.Tensor]) -> Any:
+            return model(inputs, training=False)
+
+        self._said = tf.function(said, input_signature=[spec], autograph=False)
+
+    def batches(self, x: tuple[NDArray[Any], ...], size: int) -> Iterator[Any]:
+        """The outputs for one batch of samples after another.
+
+        Args:
+            x: Inputs, samples first.
+            size: Samples at a time; the last batch may be smaller.
+
+        Yields:
+            An array, samples first, or a list of them where the model has several
+            outputs.
+        """
+        for first in range(0, len(x[0]), size):
+            said = self._said([part[first : first + size] for part in x])
+            yield tf.nest.map_structure(lambda part: part.numpy(), said)

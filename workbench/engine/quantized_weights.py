@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_HALF = 0.5
+
+
 class Projection(NamedTuple):
     """Weights on their grid: scale, weights in steps of it, and those rounded."""
 
@@ -67,14 +70,14 @@ class QuantizedWeights:
         if tensor.mask is not None:
             weights = np.where(tensor.mask, weights, np.float32(0))
             self._mask = tf.constant(tensor.mask, tf.float32)
-        self._shadow = tf.Variable(weights, trainable=False)
+        self._shadow = _variable(weights)
         self.trained: tuple[tf.Variable, ...] = (self._shadow,)
         self._grid = grid_of_code(tensor)
         if self._grid is not None:
             grid = self._grid
             low, high = (limit - grid.zero_point for limit in grid.limits)
             self._low, self._high = (tf.constant(v, tf.float32) for v in (low, high))
-            self._log_scale = tf.Variable(np.log(grid.scale), trainable=False)
+            self._log_scale = _variable(np.log(grid.scale))
             self._axes = _shared_axes(weights.shape, grid.scale.shape)
             self.trained = (self._shadow, self._log_scale)
 
@@ -99,20 +102,20 @@ class QuantizedWeights:
         """Gradients for `trained` from the one at the model's variable; in a graph."""
         if gradient is None:
             return (None,) * len(self.trained)
-        gradient = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
+        gradient = tf.cast(gradient, tf.float32)
         if self._mask is not None:
             gradient *= self._mask
         if projection is None:
             return (gradient,)
         scale, steps, rounded = projection
-        is_inside = tf.abs(steps - rounded) <= 0.5
+        is_inside = tf.abs(steps - rounded) <= _HALF
         slope = tf.where(is_inside, rounded - steps, rounded) * gradient
         slope = tf.reduce_sum(slope, self._axes, keepdims=True) * scale
         return tf.where(is_inside, gradient, 0.0), tf.reshape(slope, scale.shape)
 
     def weights(self) -> NDArray[np.float32]:
         """The float weights, masked."""
-        return self._shadow.numpy()
+        return np.array(self._shadow)
 
     def tensor(self) -> CompressedTensor:
         """The tensor that the network holds now; its law holds exactly."""
@@ -143,6 +146,10 @@ def grid_of_code(tensor: CompressedTensor) -> Grid | None:
     if not isinstance(code, Affine):
         return None
     return Grid(code.scale, code.zero_point, code.bits, code.is_symmetric)
+
+
+def _variable(values: NDArray[np.float32]) -> tf.Variable:
+    return tf.Variable(tf.constant(values), trainable=False)
 
 
 def _shared_axes(shape: tuple[int, ...], scales: tuple[int, ...]) -> list[int]:

@@ -53,18 +53,17 @@ def split(
 
 
 def batches(
-    kept: NDArray[np.int64], batch_size: int, rng: np.random.Generator
+    kept: NDArray[np.int64], size: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """An epoch's batches: a shuffle, without the rest that fills no batch.
 
     Args:
         kept: Indices of the samples to train on.
-        batch_size: Samples a step; all of them where there are fewer.
+        size: Samples a step, at most all.
         rng: Shuffles.
 
     Returns:
         Indices, (steps, batch).
     """
-    size = min(batch_size, len(kept))
     steps = len(kept) // size
     return rng.permutation(kept)[: steps * size].reshape(steps, size)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from workbench.core.affine import quantize
 from workbench.core.codes import Affine
 from workbench.core.network import array_digest
+from workbench.engine.fake_quantization import QuantizedActivations
 from workbench.engine.layers import clone, variables
 from workbench.engine.quantized_weights import QuantizedWeights, grid_of_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import tensorflow as tf
     from numpy.typing import NDArray
 
     from workbench.core.measurement import Retrained
@@ -65,6 +68,15 @@ class Student:
                     tensor = _on_trained_grid(tensor, start.network.tensors[path])
                 self.kernels[path] = QuantizedWeights(variable, weights, tensor)
         _seed(self.model, seed)
+        grids = network.activations
+        places = [place for place in workload.places if place.site.path in grids]
+        self._activations = QuantizedActivations(self.model, places, is_trained=True)
+        self._activations.load(grids)
+
+    def __call__(self, inputs: list[tf.Tensor], *, training: bool) -> Any:
+        """The model's outputs, its activations on their grids; inside a graph."""
+        inputs = self._activations.inputs(inputs)
+        return self.model(inputs if len(inputs) > 1 else inputs[0], training=training)
 
     def network(self) -> Network:
         """The network that the model is now; the model's kernels are set to it."""
@@ -75,7 +87,7 @@ class Student:
             tensors[path], digests[path] = tensor, _digest(tensor)
             self._variables[path].assign(tensor.dense)
         others = {
-            path: keras.ops.convert_to_numpy(variable).copy()
+            path: np.array(variable)
             for path, variable in self._variables.items()
             if path not in tensors
         }
@@ -129,11 +141,12 @@ def _on_trained_grid(
 
 
 def _digest(tensor: CompressedTensor) -> str:
+    parts = [array_digest(tensor.dense)]
     grid = grid_of_code(tensor)
-    if grid is None:
-        return array_digest(tensor.dense)
-    parts = [array_digest(a) for a in (tensor.dense, grid.scale, grid.zero_point)]
-    return "-".join([*parts, f"{grid.bits}", f"{grid.is_symmetric}"])
+    if grid is not None:
+        parts += [array_digest(grid.scale), array_digest(grid.zero_point)]
+        parts.append(f"{grid.bits} {grid.is_symmetric}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _seed(model: keras.Model, seed: int) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.engine.distillation import are_probabilities, softened
-from workbench.engine.prediction import predictions
+from workbench.engine.prediction import Predictor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import tensorflow as tf
     from numpy.typing import NDArray
 
     from workbench.engine.workload import Workload
@@ -51,8 +52,14 @@ def teacher(
     assert train is not None
     has_classes = getattr(workload.metric, "task", None) == "classes"
     from_logits = has_classes and bool(workload.from_logits)
+
+    def forward(inputs: list[tf.Tensor], *, training: bool) -> Any:
+        return workload.model(
+            inputs if len(inputs) > 1 else inputs[0], training=training
+        )
+
     parts: list[NDArray[np.float32]] = []
-    for said in predictions(workload.model, train.x, batch):
+    for said in Predictor(forward, train.x).batches(train.x, batch):
         usable = isinstance(said, np.ndarray) and (
             from_logits or are_probabilities(said)
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tensorflow as tf
 
 from workbench.core.errors import UserError
 from workbench.core.measurement import Progress, Retrained
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 
     from workbench.core.network import Network
     from workbench.core.recipe import Recipe, Retraining
+    from workbench.engine.data import Split
+    from workbench.engine.losses import Loss
     from workbench.engine.workload import Workload
 
 FREEZE_AT = 2 / 3
 SAY_S = 0.1
+SCORED_AT_ONCE = (64, 512)
 
 
 class Trainer:
@@ -44,7 +48,7 @@ class Trainer:
         """Nothing is computed before a run."""
         self._workload = workload
 
-    def run(
+    def run(  # noqa: PLR0913  # what a run is asked for, by name
         self,
         network: Network,
         retraining: Retraining,
@@ -74,12 +78,13 @@ class Trainer:
             UserError: If there are no training samples or no loss; later, if the loss
                 is no number any more.
         """
-        if self._workload.data.train is None:
+        train, loss = self._workload.data.train, self._workload.loss
+        if train is None:
             raise UserError("train.no_data")
-        if self._workload.loss is None:
+        if loss is None:
             raise UserError("train.no_loss")
         wish = _Wish(network, retraining, recipe, start, seed)
-        return _Run(self._workload, wish, should_stop).progress()
+        return _Run(self._workload, train, loss, wish, should_stop).progress()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,52 +102,158 @@ class _Run:
     """One retraining."""
 
     def __init__(
-        self, workload: Workload, wish: _Wish, should_stop: Callable[[], bool]
+        self,
+        workload: Workload,
+        train: Split,
+        loss: Loss,
+        wish: _Wish,
+        should_stop: Callable[[], bool],
     ) -> None:
-        train, metric = workload.data.train, workload.metric
-        assert train is not None
-        assert metric is not None
-        self._workload, self._wish = workload, wish
-        self._should_stop = should_stop
-        self._train, self._metric = train, metric
+        metric = workload.metric
+        assert metric is not None, "Data come with a metric."
+        self._workload, self._train, self._loss = workload, train, loss
+        self._metric, self._wish, self._should_stop = metric, wish, should_stop
         self._rng = np.random.default_rng(wish.seed)
         self._kept, self._held = schedule.split(len(train), self._rng)
-        self._steps = schedule.steps(len(self._kept), wish.retraining.batch_size)
-        total = self._steps * wish.retraining.epochs
+        self._epochs = wish.retraining.epochs
+        self._size = min(wish.retraining.batch_size, len(self._kept))
+        self._steps = len(self._kept) // self._size
+        steps = self._steps * self._epochs
         peak = wish.retraining.learning_rate
-        self._rates = corrected(schedule.learning_rates(total, peak))
-        self._freeze_at = math.ceil(FREEZE_AT * total)
+        self._rates = corrected(schedule.learning_rates(steps, peak))
+        self._freeze_at = math.ceil(FREEZE_AT * steps)
         sample_bytes = sum(part[:1].nbytes for part in (*train.x, train.y))
-        step_bytes = wish.retraining.batch_size * sample_bytes
-        self._pace = Pace(total, wish.retraining.epochs, step_bytes)
+        self._pace = Pace(steps, self._epochs, self._size * sample_bytes)
         self._best: Retrained | None = None
         self._began = time.monotonic()
 
     def progress(self) -> Iterator[Progress]:
-        wish, workload = self._wish, self._workload
-        self._student = Student(workload, wish.network, wish.start, wish.seed)
-        self._teacher = teacher(workload, self._batch, self._should_stop)
+        """Train, score and say so, epoch by epoch."""
+        wish, x = self._wish, self._train.x
+        self._teacher = teacher(self._workload, self._scored_size, self._should_stop)
+        self._student = Student(self._workload, wish.network, wish.start, wish.seed)
+        self._predictor = Predictor(self._student, x)
         self._loop = TrainingLoop(
-            self._student.model,
-            tuple(self._student.kernels.values()),
-            workload.loss,
+            self._student,
+            self._loss,
             from_logits=self._teacher and self._teacher.from_logits,
         )
-        for epoch in range(1, wish.retraining.epochs + 1):
+        for epoch in range(1, self._epochs + 1):
             tally = _Tally(epoch)
             yield from self._epoch(tally)
             self._loop.check()
-            best = self._score(tally)
-            is_last = epoch == wish.retraining.epochs or self._should_stop()
-            yield self._said(tally, best or (self._best if is_last else None), is_last)
+            validation, better = self._score(epoch)
+            is_last = epoch == self._epochs or self._should_stop()
+            best = self._best if is_last else better
+            yield self._said(tally, validation=validation, best=best, is_last=is_last)
             if is_last:
                 return
 
+    @property
+    def _scored_size(self) -> int:
+        return min(max(self._size, SCORED_AT_ONCE[0]), SCORED_AT_ONCE[1])
+
     def _epoch(self, tally: _Tally) -> Iterator[Progress]:
         """Train for an epoch; ends early where it should stop."""
-        size = self._wish.retraining.batch_size
-        order = schedule.batches(self._kept, size, self._rng)
+        order = schedule.batches(self._kept, self._size, self._rng)
         first = (tally.epoch - 1) * self._steps
+        said = 0.0
         while tally.step < self._steps and not self._should_stop():
             at = first + tally.step
-            ...
+            if at == self._freeze_at and freeze_statistics(self._student.model):
+                self._loop.compile()
+            until = self._freeze_at if at < self._freeze_at else first + self._steps
+            count = self._pace.count(min(until, first + self._steps) - at)
+            self._train_on(order[tally.step :][:count], self._rates[at:][:count], tally)
+            now = time.monotonic()
+            if tally.step < self._steps and now - said >= SAY_S:
+                said = now
+                yield self._said(tally)
+
+    def _train_on(
+        self, order: NDArray[np.int64], rates: NDArray[np.float32], tally: _Tally
+    ) -> None:
+        train, began = self._train, time.monotonic()
+        is_first = not self._loop.is_compiled
+        y = train.y[order]
+        taught = None if self._teacher is None else self._teacher.answers[order]
+        losses, outputs = self._loop.steps(
+            tuple(part[order] for part in train.x), y, taught, rates
+        )
+        if not np.isfinite(losses).all():
+            raise UserError("train.diverged", rate=self._wish.retraining.learning_rate)
+        self._pace.trained(len(order), time.monotonic() - began, is_first=is_first)
+        tally.add(losses, self._metric.results(*_flat(y, outputs)))
+
+    def _score(self, epoch: int) -> tuple[float, Retrained | None]:
+        """Score the weights as they are; with the result where it is the best."""
+        began = time.monotonic()
+        network = self._student.network()
+        x = tuple(part[self._held] for part in self._train.x)
+        said = list(self._predictor.batches(x, self._scored_size))
+        outputs = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *said)
+        results = self._metric.results(self._train.y[self._held], outputs)
+        score = float(results.mean(dtype=np.float64))
+        self._pace.scored(time.monotonic() - began)
+        sign = 1 if self._metric.info.higher_is_better else -1
+        if self._best is not None and sign * score < sign * self._best.validation:
+            return score, None
+        self._best = Retrained(
+            network, self._student.weights(), self._wish.recipe, epoch, score
+        )
+        return score, self._best
+
+    def _said(
+        self,
+        tally: _Tally,
+        validation: float | None = None,
+        best: Retrained | None = None,
+        *,
+        is_last: bool = False,
+    ) -> Progress:
+        return Progress(
+            epoch=tally.epoch,
+            epochs=self._epochs,
+            step=tally.step,
+            steps=self._steps,
+            loss=tally.loss,
+            score=tally.score,
+            validation=validation,
+            seconds=time.monotonic() - self._began,
+            seconds_left=0.0 if is_last else self._pace.seconds_left(),
+            best=best,
+            is_last=is_last,
+        )
+
+
+class _Tally:
+    """Sums over the steps of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.step = 0
+        self._loss = self._score = 0.0
+
+    def add(self, losses: NDArray[np.float32], results: NDArray[np.float32]) -> None:
+        """Count some steps."""
+        self.step += len(losses)
+        self._loss += float(losses.sum(dtype=np.float64))
+        self._score += float(results.mean(dtype=np.float64)) * len(losses)
+
+    @property
+    def loss(self) -> float:
+        """Mean loss; NaN before the first step."""
+        return self._loss / self.step if self.step else math.nan
+
+    @property
+    def score(self) -> float:
+        """Mean score; NaN before the first step."""
+        return self._score / self.step if self.step else math.nan
+
+
+def _flat(y: NDArray[Any], outputs: Any) -> tuple[NDArray[Any], Any]:
+    """Labels and outputs of several batches as those of one."""
+    outputs = tf.nest.map_structure(
+        lambda part: part.reshape(-1, *part.shape[2:]), outputs
+    )
+    return y.reshape(-1, *y.shape[2:]), outputs

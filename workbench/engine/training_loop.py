@@ -11,20 +11,18 @@ from workbench.engine.adam import Adam
 from workbench.engine.distillation import SHARE, plain_loss, teacher_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    import keras
     from numpy.typing import NDArray
 
-    from workbench.engine.quantized_weights import QuantizedWeights
+    from workbench.engine.student import Student
 
 
 class TrainingLoop:
-    """Steps over a model whose kernels follow quantized weights.
+    """Steps of a student.
 
     Args:
-        model: The model, trained in place; frozen layers are not.
-        kernels: The trained kernels that are masked or on a grid.
+        student: The model, trained in place; frozen layers are not.
         loss: A Keras loss object or function.
         from_logits: What the outputs are, for learning from the original's; None to
             learn from the labels alone.
@@ -32,27 +30,31 @@ class TrainingLoop:
 
     def __init__(
         self,
-        model: keras.Model,
-        kernels: Sequence[QuantizedWeights],
+        student: Student,
         loss: Callable[..., Any],
         *,
         from_logits: bool | None,
     ) -> None:
         """Collect what is trained; the first call compiles."""
-        self._model = model
-        self._kernels = tuple(kernels)
+        self._student = student
+        self._kernels = tuple(student.kernels.values())
         self._loss = loss
         self._from_logits = from_logits
-        held = {id(kernel.variable) for kernel in kernels}
-        trainable = [variable.value for variable in model.trainable_variables]
+        held = {id(kernel.variable) for kernel in self._kernels}
+        trainable = [variable.value for variable in student.model.trainable_variables]
         self._plain = [value for value in trainable if id(value) not in held]
-        inner = [value for kernel in kernels for value in kernel.trained]
+        inner = [value for kernel in self._kernels for value in kernel.trained]
         self._adam = Adam([*inner, *self._plain])
         self.compile()
 
     def compile(self) -> None:
         """Trace the model anew at the next call, after it was changed."""
         self._compiled: Callable[..., Any] | None = None
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the next call runs at full speed."""
+        return self._compiled is not None
 
     def steps(
         self,
@@ -76,10 +78,11 @@ class TrainingLoop:
         if taught is None:
             taught = np.zeros((len(rates), 0), np.float32)
         given = (x, y, taught, rates)
-        if self._compiled is None:
+        run = self._compiled
+        if run is None:
             spec = tf.nest.map_structure(_any_number, given)
-            self._compiled = tf.function(self._run, spec, autograph=False)
-        losses, outputs = self._compiled(*given)
+            run = self._compiled = tf.function(self._run, spec, autograph=False)
+        losses, outputs = run(*given)
         return losses.numpy(), tf.nest.map_structure(lambda part: part.numpy(), outputs)
 
     def check(self) -> None:
@@ -94,11 +97,14 @@ class TrainingLoop:
             index += len(kernel.trained)
 
     def _run(
-        self, x: tuple[tf.Tensor, ...], y: tf.Tensor, taught: tf.Tensor, rates: tf.Tensor
+        self,
+        x: tuple[tf.Tensor, ...],
+        y: tf.Tensor,
+        taught: tf.Tensor,
+        rates: tf.Tensor,
     ) -> tuple[tf.Tensor, Any]:
         count = tf.shape(rates)[0]
-        first = [part[0] for part in x]
-        said = self._model(first if len(x) > 1 else first[0], training=False)
+        said = self._student([part[0] for part in x], training=False)
         losses = tf.TensorArray(tf.float32, count)
         outputs = [tf.TensorArray(part.dtype, count) for part in tf.nest.flatten(said)]
 
@@ -119,11 +125,14 @@ class TrainingLoop:
     ) -> tuple[tf.Tensor, Any]:
         projections = [kernel.project() for kernel in self._kernels]
         with tf.GradientTape() as tape:
-            said = self._model(x if len(x) > 1 else x[0], training=True)
+            said = self._student(x, training=True)
             loss = plain_loss(self._loss, y, said)
             aim = self._aim(loss, said, taught)
         held = [kernel.variable for kernel in self._kernels]
-        slopes = tape.gradient(aim, [*held, *self._plain])
+        slopes = [
+            slope if slope is None else tf.convert_to_tensor(slope)
+            for slope in tape.gradient(aim, [*held, *self._plain])
+        ]
         triples = zip(self._kernels, slopes, projections, strict=False)
         inner = [
             slope
@@ -138,7 +147,7 @@ class TrainingLoop:
         if self._from_logits is not None:
             learned = teacher_loss(taught, said, from_logits=self._from_logits)
             loss = (1 - SHARE) * loss + SHARE * learned
-        extra = [tf.cast(value, tf.float32) for value in self._model.losses]
+        extra = [tf.cast(value, tf.float32) for value in self._student.model.losses]
         return tf.add_n([loss, *extra])
 
 

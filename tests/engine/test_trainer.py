@@ -1,0 +1,302 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from workbench.core.affine import Grid, grid_between
+from workbench.core.codes import Affine
+from workbench.core.compress import compress
+from workbench.core.errors import UserError
+from workbench.core.measurement import Progress, Retrained
+from workbench.core.network import Network
+from workbench.core.recipe import Choice, Plan, Recipe, Retraining
+from workbench.core.tensor import CompressedTensor
+from workbench.engine.layers import variables
+from workbench.engine.trainer import Trainer
+from workbench.engine.workload import Workload, open_workload
+
+L = keras.layers
+QUICK = Retraining(epochs=2, learning_rate=0.01, batch_size=16)
+MANY = Retraining(epochs=8, learning_rate=0.02, batch_size=16)
+
+
+def blobs(samples):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, samples).astype(np.int32)
+    x = rng.normal(size=(samples, 6)).astype(np.float32)
+    x[np.arange(samples), y] += 4
+    return x, y
+
+
+def net(trainable=True):
+    keras.utils.set_random_seed(1)
+    given = keras.Input((6,), name="given")
+    x = L.Dense(8, name="first", trainable=trainable, kernel_regularizer="l2")(given)
+    x = L.BatchNormalization(name="norm")(x)
+    x = L.Dropout(0.2)(L.ReLU(activity_regularizer=keras.regularizers.L2(1e-4))(x))
+    return keras.Model(given, L.Dense(3, "softmax", name="last")(x))
+
+
+def fitted(model):
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.optimizer.learning_rate = 0.02
+    model.fit(*blobs(160), batch_size=16, epochs=8, verbose=0)
+    return model
+
+
+def workload_of(model, **options):
+    x, y = blobs(192)
+    return open_workload(model, (x[:160], y[:160], x[160:], y[160:]), **options)
+
+
+def recipe_of(sparsity=0.5, **quantizer):
+    steps = [Choice.of("magnitude", sparsity=sparsity)]
+    if quantizer:
+        steps.append(Choice.of("uniform", **quantizer))
+    return Recipe((Plan("*", tuple(steps)),))
+
+
+def network_of(workload: Workload, recipe: Recipe, **options: Any) -> Network:
+    digests = workload.digests
+    return compress(
+        workload.sites, workload.weights, recipe, digests=digests, **options
+    )
+
+
+def retrain(
+    workload: Workload,
+    recipe: Recipe,
+    retraining: Retraining = QUICK,
+    activations: dict[str, Grid] | None = None,
+    **options: Any,
+) -> list[Progress]:
+    network = network_of(workload, recipe, activations=activations)
+    return list(Trainer(workload).run(network, retraining, recipe=recipe, **options))
+
+
+def best(said: list[Progress]) -> Retrained:
+    assert said[-1].best is not None
+    return said[-1].best
+
+
+def mask(tensor: CompressedTensor) -> NDArray[np.bool_]:
+    assert tensor.mask is not None
+    return tensor.mask
+
+
+def others(retrained: Retrained) -> Any:
+    assert retrained.network.others is not None
+    return retrained.network.others
+
+
+def at_once() -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def workload():
+    return workload_of(fitted(net()))
+
+
+@pytest.mark.parametrize(
+    "quantizer",
+    [
+        {},
+        {"bits": 4},
+        {"bits": 2, "range": "mse", "granularity": "tensor"},
+        {"bits": 3, "symmetric": False},
+    ],
+)
+def test_the_result_keeps_masks_and_lies_on_its_grid(workload, quantizer):
+    before = network_of(workload, recipe_of(**quantizer))
+    after = best(retrain(workload, recipe_of(**quantizer)))
+    for path, tensor in after.network.tensors.items():
+        old, code = before.tensors[path], tensor.code
+        assert np.array_equal(mask(tensor), mask(old))
+        assert np.array_equal(code.decode() * mask(tensor), tensor.dense)
+        assert not after.kernels[path][~mask(tensor)].any()
+        assert not np.array_equal(tensor.dense, old.dense)
+        assert after.network.digests[path] != before.digests[path]
+        assert tensor.bits == quantizer.get("bits", 32)
+        if isinstance(code, Affine):
+            assert isinstance(old.code, Affine)
+            assert np.array_equal(code.zero_point, old.code.zero_point)
+            assert not np.array_equal(code.scale, old.code.scale)
+            levels = len(np.unique(code.q))
+            assert levels <= 2**code.bits - code.is_symmetric
+
+
+def test_validation_is_the_score_of_the_network_that_is_returned(workload):
+    retrained = best(retrain(workload, recipe_of(bits=4)))
+    held = np.sort(np.random.default_rng(0).permutation(160)[:16])
+    model = keras.models.clone_model(workload.model)
+    for path, variable in variables(model).items():
+        tensor = retrained.network.tensors.get(path)
+        variable.assign(others(retrained)[path] if tensor is None else tensor.dense)
+    train = workload.data.train
+    said = np.array(model(train.x[0][held])).argmax(axis=1)
+    assert retrained.validation == np.mean(said == train.y[held])
+
+
+def test_progress_counts_up_to_the_end(workload):
+    said = retrain(workload, recipe_of(bits=4))
+    assert [p.is_last for p in said] == [False] * (len(said) - 1) + [True]
+    places = [(p.epoch, p.step) for p in said]
+    assert places == sorted(places)
+    assert places[-1] == (2, 9)
+    assert said[-1].steps == 9
+    assert said[-1].seconds_left == 0
+    assert [p.epoch for p in said if p.validation is not None] == [1, 2]
+    assert all(np.isfinite([p.loss, p.score, p.seconds_left]).all() for p in said)
+    assert best(said).validation == max(p.validation or 0 for p in said)
+
+
+def test_the_same_seed_gives_the_same_weights(workload):
+    first, again = (best(retrain(workload, recipe_of(bits=4))) for _ in range(2))
+    other = best(retrain(workload, recipe_of(bits=4), seed=1))
+    assert first.network.digest == again.network.digest
+    assert first.network.digest != other.network.digest
+
+
+def test_the_users_model_is_not_changed(workload):
+    retrain(workload, recipe_of())
+    for path, variable in variables(workload.model).items():
+        kept = workload.weights if path in workload.weights else workload.others
+        assert np.array_equal(np.array(variable), kept[path])
+
+
+def test_stopping_keeps_the_weights_so_far(workload):
+    asked = iter([False] * 6)
+    said = retrain(workload, recipe_of(), should_stop=lambda: next(asked, True))
+    assert said[-1].is_last
+    assert (said[-1].epoch, said[-1].step) < (2, 9)
+    start = network_of(workload, recipe_of())
+    assert best(said).network.digest != start.digest
+
+
+def test_stopping_at_once_gives_the_network_itself(workload):
+    recipe = recipe_of(bits=4)
+    (only,) = retrain(workload, recipe, should_stop=at_once)
+    assert only.is_last
+    for path, tensor in network_of(workload, recipe).tensors.items():
+        now = best([only]).network.tensors[path].dense
+        np.testing.assert_allclose(now, tensor.dense, rtol=1e-6)
+
+
+def test_a_second_retraining_goes_on_from_the_first(workload):
+    first = best(retrain(workload, recipe_of(bits=4)))
+    again = retrain(workload, recipe_of(bits=4), start=first, should_stop=at_once)
+    for path, tensor in first.network.tensors.items():
+        now = best(again).network.tensors[path].dense
+        np.testing.assert_allclose(now, tensor.dense, rtol=1e-6)
+    for path, value in others(first).items():
+        assert np.array_equal(others(best(again))[path], value)
+
+
+def test_a_second_retraining_takes_new_masks_and_widths(workload):
+    first = best(retrain(workload, recipe_of(0.5)))
+    recipe = recipe_of(0.75, bits=3)
+    second = best(retrain(workload, recipe, start=first)).network
+    for path, tensor in network_of(workload, recipe).tensors.items():
+        assert np.array_equal(mask(second.tensors[path]), mask(tensor))
+        assert second.tensors[path].bits == 3
+
+
+def test_frozen_layers_keep_their_compressed_weights():
+    workload = workload_of(net(trainable=False))
+    before = network_of(workload, recipe_of(bits=4))
+    after = best(retrain(workload, recipe_of(bits=4)))
+    frozen, free = "first/kernel", "last/kernel"
+    now = {path: after.network.tensors[path].dense for path in (frozen, free)}
+    assert np.array_equal(now[frozen], before.tensors[frozen].dense)
+    assert not np.array_equal(now[free], before.tensors[free].dense)
+    assert after.network.digests[frozen] == before.digests[frozen]
+    assert np.array_equal(others(after)["first/bias"], workload.others["first/bias"])
+
+
+def test_untreated_kernels_train_normally(workload):
+    recipe = Recipe((Plan("last/*", recipe_of(bits=4).plans[0].steps),))
+    after = best(retrain(workload, recipe))
+    free = after.network.tensors["first/kernel"]
+    assert free.mask is None
+    assert free.bits == 32
+    assert not np.array_equal(free.dense, workload.weights["first/kernel"])
+    assert np.array_equal(free.dense, after.kernels["first/kernel"])
+
+
+def test_retraining_repairs(workload):
+    recipe = recipe_of(0.8, bits=2)
+    before = best(retrain(workload, recipe, should_stop=at_once))
+    after = best(retrain(workload, recipe, MANY))
+    assert before.validation < 0.8
+    assert after.validation > 0.9
+
+
+def test_quantized_activations_are_trained_through_and_kept(workload):
+    low, high = np.array(0, np.float32), np.array(6, np.float32)
+    grid = grid_between(low, high, 4, is_symmetric=False)
+    grids = {site.path: grid for site in workload.outputs if not site.is_edge}
+    assert grids
+    plain = best(retrain(workload, recipe_of()))
+    coarse = best(retrain(workload, recipe_of(), activations=grids))
+    assert coarse.network.activations == grids
+    assert coarse.network.digest != plain.network.digest
+    kernel = "first/kernel"
+    assert not np.array_equal(coarse.kernels[kernel], plain.kernels[kernel])
+
+
+def test_any_loss_and_metric():
+    keras.utils.set_random_seed(1)
+    given = keras.Input((6,))
+    model = keras.Model(given, L.Dense(1, name="out")(L.Dense(4, "tanh")(given)))
+    x, _ = blobs(96)
+    y = x[:, :1] - x[:, 1:2]
+    workload = open_workload(
+        model,
+        (x, y, x, y),
+        metric=lambda y_true, y_pred: np.abs(y_true - y_pred)[:, 0],
+        higher_is_better=False,
+        loss="mse",
+    )
+    said = retrain(workload, recipe_of(0.3, bits=6), MANY)
+    scores = [p.validation for p in said if p.validation is not None]
+    assert best(said).validation == min(scores)
+    assert scores[-1] < scores[0]
+
+
+def test_tiny_data_is_enough():
+    x, y = blobs(3)
+    workload = open_workload(net(), (x, y, x, y))
+    assert retrain(workload, recipe_of())[-1].steps == 1
+
+
+def test_embeddings_have_sparse_gradients():
+    given = keras.Input((5,), dtype="int32")
+    x = L.GlobalAveragePooling1D()(L.Embedding(7, 4, name="table")(given))
+    model = keras.Model(given, L.Dense(3, "softmax")(x))
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 7, (64, 5)), rng.integers(0, 3, 64)
+    workload = open_workload(model, (x, y, x, y))
+    table = best(retrain(workload, recipe_of(bits=4))).network.tensors[
+        "table/embeddings"
+    ]
+    assert not table.dense[~mask(table)].any()
+    assert table.dense.any()
+
+
+def test_without_training_data_there_is_no_retraining():
+    x, y = blobs(32)
+    workload = open_workload(net(), (x, y))
+    with pytest.raises(UserError, match="needs training samples"):
+        retrain(workload, recipe_of())
+
+
+def test_a_loss_that_is_no_number_is_said():
+    def broken(_, said):
+        return keras.ops.log(keras.ops.full_like(said, -1))
+
+    workload = workload_of(net(), loss=broken)
+    with pytest.raises(UserError, match="finite number"):
+        retrain(workload, recipe_of())
