@@ -63,7 +63,7 @@ lint: .venv/dev.stamp
 # Pins follow pyproject.toml; make pins UPGRADE=--upgrade takes newer releases.
 compile = $(bin)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
 	--fork-strategy fewest --no-emit-index-url --no-annotate \
-	--custom-compile-command "make pins"
+	--custom-compile-command "make pins" --constraint requirements/limits.in
 
 pins: .venv/uv.stamp
 	$(compile) --generate-hashes pyproject.toml --extra dev --group build \
