@@ -44,6 +44,7 @@ class Lanes:
         self._home = threading.get_ident()
         self._is_closed = False
         self._wishes: dict[str, Job] = {}
+        self._wished = 0
         self._changed = threading.Condition()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -79,6 +80,7 @@ class Lanes:
         with self._changed:
             self._wishes.pop(key, None)
             self._wishes[key] = job
+            self._wished += 1
             self._changed.notify()
 
     def submit(self, name: str, job: Callable[[Task], Iterator[Delivery]]) -> Task:
@@ -108,7 +110,10 @@ class Lanes:
                     return
                 key = next(iter(self._wishes))
                 job = self._wishes.pop(key)
-            if not self._deliver_all(job, is_stopped=lambda: bool(self._wishes)):
+                wished = self._wished
+            # Only a newer wish interrupts, not a job that was itself interrupted.
+            is_stopped = lambda count=wished: self._wished != count  # noqa: E731
+            if not self._deliver_all(job, is_stopped=is_stopped):
                 with self._changed:
                     self._wishes.setdefault(key, job)
 

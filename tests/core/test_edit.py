@@ -1,0 +1,76 @@
+import pytest
+
+from workbench.core.edit import inherit, knob_values, own_choice, set_knobs, switch_off
+from workbench.core.errors import UserError
+from workbench.core.link import from_word, to_word
+from workbench.core.presets import MISTAKES, PRESETS
+from workbench.core.recipe import Recipe
+
+PATH = "dense/kernel"
+
+
+def names(recipe: Recipe, path: str = PATH) -> list[str]:
+    return [step.name for step in recipe.steps_for(path)]
+
+
+def test_steps_come_in_their_sane_order_however_they_are_set():
+    recipe = set_knobs(Recipe(), "uniform", bits=4)
+    recipe = set_knobs(recipe, "magnitude", sparsity=0.5)
+    assert names(recipe) == ["magnitude", "uniform"]
+
+
+def test_threshold_and_sparsity_are_two_faces_of_one_knob():
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5, scope="global")
+    recipe = set_knobs(recipe, "magnitude", threshold=0.1)
+    values = knob_values(recipe, "magnitude", PATH)
+    assert values == {"sparsity": 0.0, "threshold": 0.1, "scope": "global"}
+    values = knob_values(
+        set_knobs(recipe, "magnitude", sparsity=0.3), "magnitude", PATH
+    )
+    assert values == {"sparsity": 0.3, "threshold": None, "scope": "global"}
+
+
+def test_an_override_beats_the_wide_plan_whichever_was_set_first():
+    recipe = set_knobs(Recipe(), "uniform", PATH, bits=8)
+    recipe = set_knobs(recipe, "uniform", bits=3)
+    assert recipe.steps_for(PATH)[0].bits == 8
+    assert recipe.steps_for("other/kernel")[0].bits == 3
+
+
+def test_off_and_inherit():
+    recipe = set_knobs(Recipe(), "uniform", bits=3)
+    off = switch_off(recipe, "uniform", PATH)
+    assert names(off) == []
+    assert names(off, "other/kernel") == ["uniform"]
+    assert own_choice(off, "uniform", PATH).is_off
+    assert inherit(off, "uniform", PATH) == recipe
+    on = set_knobs(off, "uniform", PATH, bits=5)
+    assert on.steps_for(PATH)[0].bits == 5
+
+
+def test_off_for_everything_drops_the_step():
+    recipe = set_knobs(Recipe(), "uniform", bits=3)
+    assert switch_off(recipe, "uniform") == Recipe()
+
+
+def test_activations():
+    recipe = set_knobs(Recipe(), "activations", bits=6)
+    assert recipe.activations_for("any/output").bits == 6
+    off = switch_off(recipe, "activations", "any/output")
+    assert off.activations_for("any/output") is None
+    assert off.activations_for("other/output").bits == 6
+    assert knob_values(recipe, "activations", "x/output")["range"] == "minmax"
+    assert switch_off(recipe, "activations") == Recipe()
+
+
+@pytest.mark.parametrize("recipe", [*PRESETS.values(), *MISTAKES.values(), Recipe()])
+def test_a_recipe_survives_its_address(recipe):
+    word = to_word(recipe)
+    assert from_word(word) == recipe
+    assert word.replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize("word", ["", "x", "!!!!", "AAAA", "eJwDAAAAAAE"])
+def test_a_damaged_address_is_refused(word):
+    with pytest.raises(UserError):
+        from_word(word)
