@@ -63,7 +63,7 @@ def _demo_picker(
     if not demos:
         return []
     picker = ipywidgets.Dropdown(
-        options=[(scope.say(f"demo.model_{name}"), name) for name in demos],
+        options=[(scope.say(f"demo.{name}"), name) for name in demos],
         value=scope.session.demo,
         tooltip=scope.say("screen.demo.help"),
         layout={"width": "auto"},

@@ -1,0 +1,112 @@
+"""The numbers by ==, the JSON by one go.Figure."""
+
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from workbench.charts import charts
+from workbench.charts.accuracy import score_bars
+from workbench.charts.classes import class_changes
+from workbench.charts.sparsity import tensor_sparsity
+from workbench.charts.tradeoff import tradeoff_points
+from workbench.charts.weights import BINS, threshold_of, weight_numbers
+from workbench.core.edit import set_knobs
+
+
+def test_every_chart_is_found():
+    found = {"weights", "tradeoff", "sparsity", "accuracy", "classes", "losses"}
+    assert set(charts) == found
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", sorted(charts))
+def test_plotly_accepts_it_full_and_empty(snapshot, name, lang):
+    empty = replace(
+        snapshot,
+        lang=lang,
+        sites=(),
+        weights={},
+        original=None,
+        original_sizes=None,
+        before=None,
+        after=None,
+        history=(),
+        progress=(),
+        metric=None,
+        labels=None,
+    )
+    for one in (replace(snapshot, lang=lang), empty):
+        figure = charts[name](one)
+        go.Figure(**figure)
+
+
+def test_the_histogram_counts_every_weight_on_shared_bins(snapshot):
+    numbers = weight_numbers(snapshot)
+    assert numbers.edges.shape == (BINS + 1,)
+    assert numbers.edges[0] == -numbers.edges[-1]
+    assert numbers.original.sum() == 30
+    assert numbers.zeros == 15
+    assert numbers.compressed.sum() == 15
+    assert (numbers.compressed <= numbers.original).all()
+
+
+def test_the_histogram_follows_the_selection(snapshot):
+    chosen = replace(snapshot, selection=("b/kernel",))
+    numbers = weight_numbers(chosen)
+    assert numbers.original.sum() == 10
+    assert numbers.zeros == 5
+
+
+def test_a_threshold_is_shown_only_where_one_holds(snapshot):
+    assert threshold_of(snapshot) is None
+    kept = np.abs(snapshot.weights["b/kernel"]).ravel()
+    one = replace(snapshot, selection=("b/kernel",))
+    assert threshold_of(one) == np.sort(kept)[5]
+    assert threshold_of(replace(snapshot, before=None)) is None
+
+
+def test_sparsity_of_each_tensor(snapshot):
+    assert tensor_sparsity(snapshot) == {"a/kernel": 0.5, "b/kernel": 0.5}
+
+
+def test_points_of_the_tradeoff(snapshot):
+    points = tradeoff_points(snapshot)
+    kinds = [point.kind for point in points]
+    assert kinds == ["original", "before", "before", "after", "now"]
+    assert [point.key for point in points] == [None, 0, 1, 2, None]
+    assert points[0].nbytes == 120.0
+    assert points[-1].score == 0.5
+    assert not points[-1].is_stale
+
+
+def test_a_later_wish_makes_the_present_point_stale(snapshot):
+    wish = set_knobs(snapshot.recipe, "uniform", bits=4)
+    later = replace(snapshot, recipe=wish)
+    assert tradeoff_points(later)[-1].is_stale
+    bars = {bar.kind: bar for bar in score_bars(later)}
+    assert bars["before"].is_stale
+    assert bars["after"].is_stale
+    assert not bars["original"].is_stale
+
+
+def test_score_bars(snapshot):
+    bars = score_bars(snapshot)
+    assert [(bar.kind, round(bar.score, 3)) for bar in bars] == [
+        ("original", 0.667),
+        ("before", 0.5),
+        ("after", 0.667),
+    ]
+
+
+def test_class_changes_are_paired(snapshot):
+    changes = class_changes(snapshot, snapshot.before.measurement)
+    assert changes.tolist() == [-0.5, 0.0, 0.0]
+    results = snapshot.before.measurement.results.copy()
+    results[4:] = np.nan
+    partial = replace(snapshot.before.measurement, results=results)
+    changes = class_changes(snapshot, partial)
+    assert changes[:2].tolist() == [-0.5, 0.0]
+    assert np.isnan(changes[2])
+    assert class_changes(replace(snapshot, labels=None), partial) is None
