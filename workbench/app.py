@@ -98,7 +98,8 @@ class Dashboard(ipywidgets.VBox):
             self._scope.close()
         scope = self._scope = Scope(self.session, self._address)
         groups, sliders = settings(scope)
-        controls = ipywidgets.VBox([*groups, retraining(scope), saving(scope)])
+        save, saving_group = saving(scope)
+        controls = ipywidgets.VBox([saving_group, *groups, retraining(scope)])
         controls.add_class("wb-controls")
         plot = tradeoff(scope)
         plot.add_class("wb-tradeoff")
@@ -113,7 +114,7 @@ class Dashboard(ipywidgets.VBox):
         tables.add_class("wb-tables")
         frame = ipywidgets.VBox(
             [
-                topbar(scope, self._demos, self._choose_demo),
+                topbar(scope, self._demos, self._choose_demo, save),
                 verdict(scope),
                 controls,
                 plot,
@@ -158,7 +159,7 @@ def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
     chips = []
 
     def choose(name: str) -> None:
-        holder.children = (sliders[name].input,)
+        holder.children = (sliders[name].widget,)
         for chip, one in zip(chips, sliders, strict=True):
             (chip.add_class if one == name else chip.remove_class)("mod-active")
 

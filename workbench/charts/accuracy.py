@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import AFTER, BEFORE, ORIGINAL, axis, figure, soft
+from workbench.charts.style import AFTER, BEFORE, ORIGINAL, axis, figure
 from workbench.text import say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
     from workbench.core.measurement import Measurement
     from workbench.core.snapshot import Snapshot
+
+STALE_OPACITY = 0.4
 
 
 @dataclass(frozen=True)
@@ -56,36 +58,43 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
     bars = score_bars(snapshot)
     is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
     colours = {"original": ORIGINAL, "before": BEFORE, "after": AFTER}
-    words = [f"{b.score:.2%}" if is_fraction else f"{b.score:.4g}" for b in bars]
     data = [
         {
-            "type": "bar",
-            "x": [say(f"chart.accuracy.{bar.kind}", lang) for bar in bars],
-            "y": [bar.score for bar in bars],
-            "text": words,
-            "textposition": "inside",
-            "insidetextanchor": "start",
-            "marker": {
-                "color": [
-                    soft(colours[b.kind]) if b.is_stale else colours[b.kind]
-                    for b in bars
-                ]
-            },
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": [say(f"chart.accuracy.{bar.kind}", lang)],
+            "y": [bar.score],
+            "text": [f"{bar.score:.2%}" if is_fraction else f"{bar.score:.4g}"],
+            "textposition": "middle right",
+            "cliponaxis": False,
+            "marker": {"size": 12, "color": colours[bar.kind]},
+            "opacity": STALE_OPACITY if bar.is_stale else 1.0,
             "error_y": {
                 "type": "data",
                 "symmetric": False,
-                "array": [bar.high - bar.score for bar in bars],
-                "arrayminus": [bar.score - bar.low for bar in bars],
+                "array": [bar.high - bar.score],
+                "arrayminus": [bar.score - bar.low],
+                "color": colours[bar.kind],
+                "width": 8,
             },
             "hovertemplate": "%{x}: %{text}<extra></extra>",
         }
+        for bar in bars
     ]
     name = snapshot.metric.name if snapshot.metric else "accuracy"
     title = say("chart.accuracy.title", lang) if name == "accuracy" else name
     return figure(
         data,
-        {"type": "category", "automargin": True},
-        axis(title, tickformat=".0%" if is_fraction else ".4g", rangemode="tozero"),
+        {"type": "category", "automargin": True, "range": [-0.5, len(bars) - 0.2]},
+        axis(title, tickformat=".1%" if is_fraction else ".4g", range=_range(bars)),
         showlegend=False,
-        bargap=0.4,
     )
+
+
+def _range(bars: tuple[ScoreBar, ...]) -> list[float]:
+    """From the lowest end of an interval to the highest, with air."""
+    if not bars:
+        return [0.0, 1.0]
+    low, high = min(bar.low for bar in bars), max(bar.high for bar in bars)
+    air = 0.1 * ((high - low) or abs(high) or 1.0)
+    return [low - air, high + air]

@@ -102,8 +102,9 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
     name = snapshot.metric.name if snapshot.metric else "accuracy"
     return figure(
         data,
-        axis(say("chart.tradeoff.x", lang), rangemode="tozero", ticksuffix=""),
-        axis(_metric_title(name, lang), tickformat=".1%" if is_fraction else ".4g"),
+        axis(say("chart.tradeoff.x", lang), rangemode="tozero"),
+        axis(_metric_title(name, lang), tickformat=".1%" if is_fraction else ".4g")
+        | ({} if points else {"range": [0, 1]}),
         **layout,
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.panels.scope import Scope
 
 FLOAT_BITS = 32
+LABEL_WIDTH = "116px"
 
 
 class Control:
@@ -21,44 +22,42 @@ class Control:
     Args:
         label: What it sets.
         help_text: Tooltip.
-        input_widget: The widget with a ``value``.
+        widget: A widget with a ``value`` and a ``description``.
         moved: Called with the new value when the user moved it.
 
     Attributes:
-        widget: What to show.
-        input: The widget with a ``value``.
+        widget: The widget.
     """
 
     def __init__(
         self,
         label: str,
         help_text: str,
-        input_widget: Any,
+        widget: Any,
         moved: Callable[[Any], None],
     ) -> None:
-        """Put the label above the input."""
-        self.input = input_widget
-        self.input.layout.width = "auto"
-        self.input.tooltip = help_text
+        """Label the widget and listen to it."""
+        self.widget = widget
+        widget.description = label
+        widget.tooltip = self._help = help_text
+        widget.style.description_width = LABEL_WIDTH
+        widget.layout.width = "auto"
         self._moved = moved
         self._is_showing = False
-        words = ipywidgets.HTML(f"<span title={_quoted(help_text)}>{label}</span>")
-        self.widget = ipywidgets.VBox([words, self.input])
-        self.input.observe(self._changed, "value")
+        widget.observe(self._changed, "value")
 
     def show(self, value: Any) -> None:
         """Move the control without that counting as the user's wish."""
         self._is_showing = True
         try:
-            self.input.value = value
+            self.widget.value = value
         finally:
             self._is_showing = False
 
-    def enable(self, is_enabled: bool, reason: str = "") -> None:
+    def enable(self, *, is_enabled: bool, reason: str = "") -> None:
         """Enable it, or disable it with the reason as its tooltip."""
-        self.input.disabled = not is_enabled
-        if reason:
-            self.input.tooltip = reason
+        self.widget.disabled = not is_enabled
+        self.widget.tooltip = self._help if is_enabled else reason or self._help
 
     def _changed(self, change: Any) -> None:
         if not self._is_showing:
@@ -90,7 +89,7 @@ def slider(
         min=knob.low,
         max=top,
         step=knob.step or top / 1000,
-        readout_format=".1%" if top <= 1 and not knob.excludes == "sparsity" else ".4f",
+        readout_format=".1%" if name == "sparsity" else ".4f",
     )
     widget.add_class("wb-slider")
     return Control(label, scope.help(f"knob.{step}.{name}"), widget, moved)
@@ -134,9 +133,3 @@ def number(
         kind = ipywidgets.BoundedFloatText
     widget = kind(min=knob.low, max=knob.high)
     return Control(scope.say(key), scope.help(key), widget, moved)
-
-
-def _quoted(text: str) -> str:
-    from html import escape
-
-    return f'"{escape(text)}"'

@@ -103,7 +103,7 @@ def _option(scope: Scope, step: str, name: str, knob: Knob) -> ipywidgets.Widget
     def update() -> None:
         own = own_choice(session.recipe, step, EVERYTHING)
         is_on = own is not None and not own.is_off
-        control.enable(is_on, "" if is_on else scope.say("screen.choose_bits_first"))
+        control.enable(is_enabled=is_on, reason=scope.say("screen.choose_bits_first"))
         path = session.sites[0].path if session.sites else EVERYTHING
         values = knob_values(session.recipe, step, path) if is_on else None
         if values is not None:

@@ -157,7 +157,7 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
     def update() -> None:
         chosen = session.selection
         title.value = scope.say("screen.selected", count=len(chosen))
-        for widget in (sparsity.input, bits.input, back, spare):
+        for widget in (sparsity.widget, bits.widget, back, spare):
             widget.disabled = not chosen
         if chosen and session.before is not None:
             tensor = session.before.network.tensors.get(chosen[-1])

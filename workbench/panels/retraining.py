@@ -22,7 +22,7 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
     for name, knob in knobs(Retraining).items():
         make = choice if knob.kind == "choice" else number
         controls[name] = make(scope, "retraining", name, knob, lambda _: None)
-        controls[name].input.value = getattr(Retraining(), name)
+        controls[name].widget.value = getattr(Retraining(), name)
     start, stop = _buttons(scope)
     bar = ipywidgets.FloatProgress(min=0, max=1, layout={"width": "auto"})
     words = ipywidgets.HTML()
@@ -30,7 +30,7 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
     note.add_class("wb-note")
 
     def go(_: Any) -> None:
-        wish = Retraining(**{name: c.input.value for name, c in controls.items()})
+        wish = Retraining(**{name: c.widget.value for name, c in controls.items()})
         try:
             session.retrain(wish)
         except UserError as error:
@@ -48,7 +48,7 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
     def allow() -> None:
         start.disabled = session.is_retraining or not session.can_train
         stop.disabled = not session.is_retraining
-        controls["start"].enable(session.retrained is not None)
+        controls["start"].enable(is_enabled=session.retrained is not None)
         is_off = session.workload is not None and not session.can_train
         note.value = scope.say("session.no_training_data") if is_off else ""
 
@@ -58,11 +58,8 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
 
     row = ipywidgets.HBox([start, stop])
     row.add_class("wb-presets")
-    fields = ipywidgets.GridBox(
-        [control.widget for control in controls.values()],
-        layout={"grid_template_columns": "1fr 1fr", "grid_gap": "4px 8px"},
-    )
-    group = ipywidgets.VBox([row, bar, words, note, fields])
+    fields = [control.widget for control in controls.values()]
+    group = ipywidgets.VBox([row, bar, words, note, *fields])
     group.add_class("wb-group")
     return group
 

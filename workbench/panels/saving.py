@@ -20,8 +20,8 @@ FORMATS = ("keras", "tflite", "tflite-int8")
 CHOSEN = ("keras", "tflite")
 
 
-def saving(scope: Scope) -> ipywidgets.Widget:
-    """A group that writes the result into a folder, whole or not at all."""
+def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
+    """A button, and the group it opens: write the result into a folder."""
     session = scope.session
     boxes = {
         name: ipywidgets.Checkbox(
@@ -66,7 +66,16 @@ def saving(scope: Scope) -> ipywidgets.Widget:
     buttons.add_class("wb-presets")
     group = ipywidgets.VBox([folder, *boxes.values(), force, buttons, listing])
     group.add_class("wb-group")
-    return group
+    group.add_class("wb-hidden")
+    toggle = ipywidgets.ToggleButton(
+        description=scope.say("screen.save"), layout={"width": "auto"}
+    )
+
+    def open_or_close(change: dict[str, bool]) -> None:
+        (group.remove_class if change["new"] else group.add_class)("wb-hidden")
+
+    toggle.observe(open_or_close, "value")
+    return toggle, group
 
 
 def _zipped(folder: Path) -> bytes:

@@ -131,15 +131,15 @@ def _threshold(scope: Scope) -> Control:
             (float(abs(values).max(initial=0)) for values in session.weights.values()),
             default=1.0,
         )
-        control.input.max = largest or 1.0
-        control.input.step = (largest or 1.0) / 1000
+        control.widget.max = largest or 1.0
+        control.widget.step = (largest or 1.0) / 1000
 
     @scope.watch("recipe", "before")
     def update() -> None:
         own = own_choice(session.recipe, "magnitude", EVERYTHING)
         set_here = dict(own.values).get("threshold") if own else None
         if set_here is not None:
-            control.show(min(float(set_here), control.input.max))
+            control.show(min(float(set_here), control.widget.max))
         else:
             control.show(threshold_of(session.snapshot()) or 0.0)
 
@@ -186,7 +186,7 @@ def _bits(scope: Scope, step: str) -> Control:
 
         @scope.watch("workload")
         def allow() -> None:
-            control.enable(session.can_train)
+            control.enable(is_enabled=session.can_train)
 
     return control
 

@@ -19,7 +19,10 @@ LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 
 
 def topbar(
-    scope: Scope, demos: tuple[str, ...], choose_demo: Callable[[str], None]
+    scope: Scope,
+    demos: tuple[str, ...],
+    choose_demo: Callable[[str], None],
+    save: ipywidgets.Widget,
 ) -> ipywidgets.Widget:
     """The bar.
 
@@ -27,6 +30,7 @@ def topbar(
         scope: The session.
         demos: Demos to choose from; empty where the user brought a model.
         choose_demo: Called with the chosen one.
+        save: The button that opens the panel for saving.
     """
     session = scope.session
     title = ipywidgets.HTML()
@@ -51,6 +55,7 @@ def topbar(
             title,
             *_history_buttons(scope),
             _language(scope),
+            save,
         ]
     )
     bar.add_class("wb-topbar")
