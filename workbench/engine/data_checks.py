@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.core.errors import UserError
 from workbench.engine.data_sources import input_names
-from workbench.engine.layers import first_line, pack
+from workbench.engine.layers import first_line, pack, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,9 +62,9 @@ def run_sample(model: keras.Model, split: Split) -> NDArray[Any] | list[NDArray[
     x = [keras.ops.convert_to_tensor(array[:1]) for array in split.x]
     try:
         output = model(pack(model, x), training=False)
-    except Exception as error:  # noqa: BLE001  # the user's layers run in there
+    except Exception as error:  # the user's layers run in there
         raise UserError("open.model_fails", reason=first_line(error)) from error
-    arrays = [keras.ops.convert_to_numpy(t) for t in keras.tree.flatten(output)]
+    arrays = [values_of(tensor) for tensor in keras.tree.flatten(output)]
     return arrays[0] if len(arrays) == 1 else arrays
 
 

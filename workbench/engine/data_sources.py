@@ -77,6 +77,8 @@ def as_array(name: object, values: Any) -> NDArray[Any]:
     Raises:
         UserError: If they are no numbers, or rows differ in length.
     """
+    if isinstance(values, tf.Tensor):
+        values = values.numpy()
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -130,9 +132,7 @@ def _from_path(path: Path, model: keras.Model) -> Arrays:
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         if "pickle" in str(error).lower():
             raise UserError("open.pickled", path=path) from error
-        raise UserError(
-            "open.damaged", path=path, reason=first_line(error)
-        ) from error
+        raise UserError("open.damaged", path=path, reason=first_line(error)) from error
     return {name: as_array(name, array) for name, array in arrays.items()}
 
 
@@ -147,13 +147,17 @@ def _from_tuple(source: Sequence[Any], model: keras.Model) -> Arrays:
             isinstance(part, tuple | list) and len(part) == _NESTED for part in source
         )
         if is_nested:
-            return _pair(*source[0], model, "train") | _pair(*source[1], model, "test")
+            return _four((*source[0], *source[1]), model)
         return _pair(source[0], source[1], model, "test")
     elif len(source) == _FLAT:
-        x_train, y_train, x_test, y_test = source
-        train = _pair(x_train, y_train, model, "train")
-        return train | _pair(x_test, y_test, model, "test")
+        return _four(source, model)
     raise UserError("open.data_tuple", received=len(source))
+
+
+def _four(source: Sequence[Any], model: keras.Model) -> Arrays:
+    x_train, y_train, x_test, y_test = source
+    train = _pair(x_train, y_train, model, "train")
+    return train | _pair(x_test, y_test, model, "test")
 
 
 def _pair(x: Any, y: Any, model: keras.Model, which: str) -> Arrays:
@@ -188,7 +192,7 @@ def _from_dataset(dataset: tf.data.Dataset, model: keras.Model, which: str) -> A
     parts: list[list[NDArray[Any]]] = []
     nbytes = 0
     for element in batched:
-        arrays = [np.asarray(t) for t in keras.tree.flatten(element[:_NESTED])]
+        arrays = [t.numpy() for t in keras.tree.flatten(element[:_NESTED])]
         nbytes += sum(array.nbytes for array in arrays)
         if nbytes > LARGEST_DATASET_BYTES:
             raise UserError("open.dataset_size", gigabytes=LARGEST_DATASET_BYTES >> 30)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,12 @@ from workbench.core.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
 _NUMBER = re.compile(r"_\d+$")
+_PAINT = re.compile(r"\x1b\[[\d;]*m")
+_INNER = "Exception encountered: "
+_LONGEST_REASON = 200
 
 
 def layers(model: keras.Model) -> dict[str, keras.Layer]:
@@ -92,13 +98,16 @@ def clone(model: keras.Model) -> keras.Model:
         with (
             tempfile.TemporaryDirectory() as folder,
             keras.saving.custom_object_scope(custom_objects(model)),
+            warnings.catch_warnings(),
         ):
+            # Code in a layer, an older NumPy protocol: no news for who has the model.
+            warnings.simplefilter("ignore")
             file = Path(folder) / "copy.keras"
             model.save(file)
-            copy = keras.saving.load_model(file, compile=False, safe_mode=False)
+            copy: Any = keras.saving.load_model(file, compile=False, safe_mode=False)
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001  # the user's classes run in there
+    except Exception as error:  # the user's classes run in there
         raise UserError("open.clone", reason=first_line(error)) from error
     shapes = {address: tuple(v.shape) for address, v in variables(model).items()}
     copied = {address: tuple(v.shape) for address, v in variables(copy).items()}
@@ -114,9 +123,17 @@ def pack(model: keras.Model, arrays: Sequence[Any]) -> Any:
     One input is the array alone; a functional model's dictionary or list of inputs is
     rebuilt; a model without declared inputs gets a list.
     """
-    if is_graph(model):
+    if is_graph(model) and not isinstance(model, keras.Sequential):
         return keras.tree.pack_sequence_as(model.input, list(arrays))
     return arrays[0] if len(arrays) == 1 else list(arrays)
+
+
+def values_of(tensor: Any) -> NDArray[Any]:
+    """A copy of the values of a variable or tensor.
+
+    NumPy's own conversion warns of a TensorFlow that lags behind it.
+    """
+    return keras.ops.convert_to_tensor(tensor).numpy()
 
 
 def custom_objects(model: keras.Model) -> dict[str, Any]:
@@ -130,9 +147,20 @@ def custom_objects(model: keras.Model) -> dict[str, Any]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's text, or its class where it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".:")
+    """The first line of an error's text, shortened; its class where it has none.
+
+    Keras paints some of its errors and appends whole configurations.
+    """
+    text = _PAINT.sub("", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    inner = [line for line in lines if line.startswith(_INNER)]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        inner = lines[1:]
+    line = (inner or lines or [type(error).__name__])[0].removeprefix(_INNER)
+    shown = line.partition(" using config=")[0]
+    if len(shown) > _LONGEST_REASON:
+        shown = shown[:_LONGEST_REASON].rstrip() + " ..."
+    return shown.rstrip(".:")
 
 
 def _walk(model: keras.Model) -> Iterator[tuple[str, keras.Layer, bool]]:

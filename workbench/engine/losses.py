@@ -1,4 +1,4 @@
-"""The loss that retraining lowers: the user's, the compiled model's, or the usual one."""
+"""The loss that retraining lowers: the user's, the model's own, or the usual one."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def fitted(loss: Loss, answers: Answers, metric: Metric) -> Loss:
     name = _name(loss)
     if name in _CATEGORICAL and not is_one_hot:
         units = answers.units
-        return lambda y, p: loss(keras.ops.one_hot(keras.ops.cast(y, "int32"), units), p)
+        return lambda y, p: loss(
+            keras.ops.one_hot(keras.ops.cast(y, "int32"), units), p
+        )
     if name in _SPARSE and is_one_hot:
         return lambda y, p: loss(keras.ops.argmax(y, axis=-1), p)
     return loss
@@ -95,9 +97,10 @@ def _compiled(model: keras.Model) -> Loss | None:
 
 def _named(name: str) -> Loss:
     try:
-        return keras.losses.get(name)
+        found: Any = keras.losses.get(name)
     except ValueError as error:
         raise UserError("open.loss_name", received=name) from error
+    return found
 
 
 def _name(loss: Loss | None) -> str:

@@ -112,34 +112,41 @@ def _spent(
 ) -> Iterator[tuple[str, int | None]]:
     """What one call spends in each kernel that the layer owns."""
     for name, owner, variable in owned(layer):
-        if is_kernel(owner, variable) and (owner is layer or isinstance(layer, _L.RNN)):
-            yield f"{path}/{name}", _count(layer, owner, variable, before, after)
+        if not is_kernel(owner, variable):
+            continue
+        if owner is layer:
+            uses = _uses(layer, variable, before, after)
+        elif isinstance(layer, _L.RNN):
+            uses = _steps(layer, owner, before)
+        else:
+            continue
+        count = None if uses is None else uses * math.prod(variable.shape)
+        yield f"{path}/{name}", count
 
 
-def _count(
-    layer: keras.Layer,
-    owner: keras.Layer,
-    variable: keras.Variable,
-    before: Shape,
-    after: Shape,
+def _steps(layer: keras.Layer, cell: keras.Layer, before: Shape) -> int | None:
+    is_known = isinstance(cell, CELLS) and not isinstance(layer, RECURRENT_CONVOLUTIONS)
+    return before[1] if is_known else None
+
+
+def _uses(
+    layer: Any, variable: keras.Variable, before: Shape, after: Shape
 ) -> int | None:
-    size = math.prod(variable.shape)
-    if isinstance(layer, RECURRENT_CONVOLUTIONS):
-        return None
-    if isinstance(layer, _L.RNN):
-        return before[1] * size if isinstance(owner, CELLS) else None
+    """How often one call multiplies with each weight."""
+    uses = None
     if isinstance(layer, _L.Embedding):
-        return 0
-    if isinstance(layer, TRANSPOSED):
-        return _positions(layer, before) * size
-    if isinstance(layer, (*CONVOLUTIONS, *SEPARABLE, *DEPTHWISE)):
-        return _positions(layer, after) * size
-    if isinstance(layer, _L.Dense):
-        return math.prod(after[1:-1]) * size
-    if isinstance(layer, _L.EinsumDense):
-        axes = einsum_axes(layer.equation, len(variable.shape))
-        return math.prod(before[1:]) * math.prod(variable.shape[i] for i in axes)
-    return None
+        uses = 0
+    elif isinstance(layer, TRANSPOSED):
+        uses = _positions(layer, before)
+    elif isinstance(layer, (*CONVOLUTIONS, *SEPARABLE, *DEPTHWISE)):
+        uses = _positions(layer, after)
+    elif isinstance(layer, _L.Dense):
+        uses = math.prod(after[1:-1])
+    elif isinstance(layer, _L.EinsumDense):
+        own = einsum_axes(layer.equation, len(variable.shape))
+        shared = [n for i, n in enumerate(variable.shape) if i not in own]
+        uses = math.prod(before[1:]) // math.prod(shared)
+    return uses
 
 
 def _positions(layer: Any, shape: Shape) -> int:

@@ -142,7 +142,7 @@ class UserMetric:
         name = self.info.name
         try:
             values = np.asarray(self.function(y_true, y_pred))
-        except Exception as error:  # noqa: BLE001  # the user's function
+        except Exception as error:  # the user's function
             reason = f"{type(error).__name__}: {first_line(error)}"
             raise UserError("open.metric_fails", name=name, reason=reason) from error
         if values.shape != (len(y_true),) or values.dtype.kind not in "biuf":

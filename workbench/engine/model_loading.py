@@ -15,12 +15,13 @@ import keras
 import numpy as np
 
 from workbench.core.errors import UserError
-from workbench.engine.layers import first_line, variables
+from workbench.engine.keras2 import is_keras2, open_keras2, translated
+from workbench.engine.layers import first_line, values_of, variables
 from workbench.engine.sites import sites
 from workbench.engine.user_code import load_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _UNKNOWN = re.compile(
@@ -55,7 +56,7 @@ def load_model(
         known = dict(custom_objects)
     else:
         known = {} if custom_objects is None else load_objects(custom_objects)
-    return _opened(file, known, trust_code)
+    return _opened(file, config, known, trust_code)
 
 
 def check_model(model: keras.Model) -> None:
@@ -70,33 +71,56 @@ def check_model(model: keras.Model) -> None:
     if not sites(model):
         raise UserError("open.no_kernels", name=model.name)
     for path, variable in found.items():
-        if "float" in keras.backend.standardize_dtype(variable.dtype):
-            values = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
-            if not np.isfinite(values).all():
-                raise UserError("open.weights_not_finite", path=path)
+        values = values_of(variable)
+        is_float = "float" in str(values.dtype)
+        if is_float and not np.isfinite(values.astype(np.float32)).all():
+            raise UserError("open.weights_not_finite", path=path)
 
 
-def _opened(file: Path, known: dict[str, Any], trust_code: bool) -> keras.Model:
-    errors: list[Exception] = []
+def _opened(
+    file: Path, config: Mapping[str, Any], known: Mapping[str, Any], trust_code: bool
+) -> keras.Model:
+    def load(compiled: bool) -> Any:
+        return keras.saving.load_model(
+            file, dict(known), compile=compiled, safe_mode=not trust_code
+        )
+
     # An unknown loss or metric of the user is no reason to refuse the weights.
-    for compiled in (True, False):
+    ways: list[Callable[[], keras.Model]] = [lambda: load(True), lambda: load(False)]
+    if file.suffix != ".keras" and is_keras2(file):
+        # Keras itself would take some of it for something else.
+        old = translated(config, file)
+        ways.insert(0, lambda: open_keras2(file, old, known))
+    errors: list[Exception] = []
+    for way in ways:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return keras.saving.load_model(
-                    file, known, compile=compiled, safe_mode=not trust_code
-                )
+                return way()
+        except UserError:
+            raise
         except Exception as error:  # noqa: BLE001  # Keras raises every kind
             errors.append(error)
-    unknown = _UNKNOWN.search(str(errors[-1]))
+    raise _explained(file, errors[0]) from errors[0]
+
+
+def _explained(file: Path, error: Exception) -> UserError:
+    unknown = _UNKNOWN.search(str(error))
+    if file.suffix == ".keras" and _is_of_keras2(file):
+        return UserError("open.keras2_zip", path=file)
     if unknown:
         name = unknown.group(1).rpartition(">")[2]
-        raise UserError("open.unknown_object", path=file, name=name) from errors[-1]
-    reason = first_line(errors[-1])
-    raise UserError("open.not_opened", path=file, reason=reason) from errors[-1]
+        return UserError("open.unknown_object", path=file, name=name)
+    return UserError("open.not_opened", path=file, reason=first_line(error))
 
 
-def _config(file: Path) -> object:
+def _is_of_keras2(file: Path) -> bool:
+    with zipfile.ZipFile(file) as archive:
+        about = json.loads(archive.read("metadata.json"))
+    return str(about.get("keras_version")).startswith("2")
+
+
+def _config(file: Path) -> Mapping[str, Any]:
     """The configuration that a model file holds, as JSON values."""
     if file.is_dir():
         is_saved_model = (file / "saved_model.pb").exists()
@@ -118,7 +142,7 @@ def _config(file: Path) -> object:
         raise UserError("open.damaged", path=file, reason=reason) from error
 
 
-def _zip_config(file: Path) -> object:
+def _zip_config(file: Path) -> Mapping[str, Any]:
     if h5py.is_hdf5(file):
         raise UserError("open.h5_named_keras", path=file)
     with zipfile.ZipFile(file) as archive:
@@ -132,7 +156,7 @@ def _zip_config(file: Path) -> object:
         return json.loads(archive.read("config.json"))
 
 
-def _h5_config(file: Path) -> object:
+def _h5_config(file: Path) -> Mapping[str, Any]:
     with h5py.File(file, "r") as stored:
         config: Any = stored.attrs.get("model_config")
         if config is None:

@@ -21,19 +21,40 @@ import keras
 from workbench.core.activations import OutputSite
 from workbench.engine.graph import Call, Graph, flatten
 from workbench.engine.layers import layers, owned
-from workbench.engine.sites import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED, is_kernel
+from workbench.engine.sites import (
+    CONVOLUTIONS,
+    DEPTHWISE,
+    SEPARABLE,
+    TRANSPOSED,
+    is_kernel,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _L = keras.layers
-_PASSING = frozenset(
-    "ActivityRegularization AlphaDropout Cropping1D Cropping2D Cropping3D Dropout "
-    "ExpandDims Flatten Flip GaussianDropout GaussianNoise GetItem GlobalMaxPooling1D "
-    "GlobalMaxPooling2D GlobalMaxPooling3D Identity Masking MaxPool MaxPooling1D "
-    "MaxPooling2D MaxPooling3D Moveaxis Permute RepeatVector Reshape SpatialDropout1D "
-    "SpatialDropout2D SpatialDropout3D Split Squeeze StopGradient Swapaxes Transpose "
-    "ZeroPadding1D ZeroPadding2D ZeroPadding3D".split()
+_PASSING_LAYERS = (
+    _L.ActivityRegularization,
+    _L.AlphaDropout,
+    _L.Dropout,
+    _L.Flatten,
+    _L.GaussianDropout,
+    _L.GaussianNoise,
+    _L.Identity,
+    _L.Masking,
+    _L.Permute,
+    _L.RepeatVector,
+    _L.Reshape,
+    *(_L.Cropping1D, _L.Cropping2D, _L.Cropping3D),
+    *(_L.GlobalMaxPooling1D, _L.GlobalMaxPooling2D, _L.GlobalMaxPooling3D),
+    *(_L.MaxPooling1D, _L.MaxPooling2D, _L.MaxPooling3D),
+    *(_L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D),
+    *(_L.ZeroPadding1D, _L.ZeroPadding2D, _L.ZeroPadding3D),
+)
+# Operations that are no layers have no public class.
+_PASSING_OPERATIONS = frozenset(
+    {"ExpandDims", "Flip", "GetItem", "MaxPool", "Moveaxis", "Reshape", "Split"}
+    | {"Squeeze", "StopGradient", "Swapaxes", "Transpose"}
 )
 _FOLDING = (*CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE, _L.Dense)
 _FUSED = frozenset({"relu", "relu6"})
@@ -70,13 +91,16 @@ def places(model: keras.Model) -> tuple[Place, ...]:
     found = _Owners(model).all() if graph is None else _in_graph(model, graph)
     first: dict[str, Place] = {}
     for place in found:
-        path, known = place.site.path, first.get(place.site.path)
-        if known is not None:
-            kernels = dict.fromkeys((*known.site.kernels, *place.site.kernels))
-            is_edge = known.site.is_edge or place.site.is_edge
-            place = replace(place, site=OutputSite(path, tuple(kernels), is_edge))
-        first[path] = place
+        path = place.site.path
+        first[path] = _joined(first[path], place) if path in first else place
     return tuple(first.values())
+
+
+def _joined(first: Place, again: Place) -> Place:
+    """The place of a layer that is called once more."""
+    kernels = dict.fromkeys((*first.site.kernels, *again.site.kernels))
+    is_edge = first.site.is_edge or again.site.is_edge
+    return replace(first, site=OutputSite(first.site.path, tuple(kernels), is_edge))
 
 
 def output_activation(model: keras.Model) -> str | None:
@@ -177,7 +201,9 @@ def _is_passing(call: Call) -> bool:
         return activation_of(operation) == "linear"
     if isinstance(operation, (_L.UpSampling1D, _L.UpSampling2D, _L.UpSampling3D)):
         return getattr(operation, "interpolation", "nearest") == "nearest"
-    return type(operation).__name__ in _PASSING
+    if isinstance(operation, keras.Layer):
+        return isinstance(operation, _PASSING_LAYERS)
+    return type(operation).__name__ in _PASSING_OPERATIONS
 
 
 def _ends(graph: Graph) -> set[int]:

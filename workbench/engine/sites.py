@@ -34,6 +34,7 @@ DEPTHWISE = (_L.DepthwiseConv1D, _L.DepthwiseConv2D)
 SEPARABLE = (_L.SeparableConv1D, _L.SeparableConv2D)
 RECURRENT_CONVOLUTIONS = (_L.ConvLSTM1D, _L.ConvLSTM2D, _L.ConvLSTM3D)
 
+KERNEL_AXES = 2
 _KERNEL_WORDS = ("kernel", "embedding", "weight")
 _OTHER_WORDS = ("bias", "gamma", "beta", "mean", "variance", "scale", "alpha", "seed")
 
@@ -59,7 +60,7 @@ def sites(
                     kind,
                     tuple(int(size) for size in variable.shape),
                     axes,
-                    cells.get(id(layer), type(layer).__name__),
+                    cells.get(id(layer)) or type(layer).__name__,
                     counts.get(path),
                     _reason(layer, variable),
                 )
@@ -69,7 +70,9 @@ def sites(
 
 def is_kernel(layer: keras.Layer, variable: keras.Variable) -> bool:
     """Whether a layer's weight is a kernel."""
-    if len(variable.shape) < 2 or isinstance(layer, (*NORMALIZATIONS, _L.PReLU)):  # noqa: PLR2004
+    if len(variable.shape) < KERNEL_AXES:
+        return False
+    if isinstance(layer, (*NORMALIZATIONS, _L.PReLU)):
         return False
     name = variable.name.lower()
     if any(word in name for word in _KERNEL_WORDS) and "scale" not in name:
@@ -97,19 +100,22 @@ def _kind(
 ) -> tuple[str, tuple[int, ...]]:
     """Kind and channel axes of a kernel."""
     last = len(variable.shape) - 1
+    kind, axes = "other", (last,)
     if is_cell or isinstance(layer, CELLS):
-        return "recurrent", (last,)
-    if isinstance(layer, DEPTHWISE) or "depthwise" in variable.name:
-        return "depthwise", (last - 1, last)
-    if isinstance(layer, TRANSPOSED):
-        return "conv", (last - 1,)
-    if isinstance(layer, (*CONVOLUTIONS, *SEPARABLE)):
-        return "conv", (last,)
-    if isinstance(layer, _L.EinsumDense):
-        return "einsum", einsum_axes(layer.equation, last + 1) or (last,)
-    if isinstance(layer, _L.Embedding):
-        return "embedding", (0,)
-    return ("dense" if isinstance(layer, _L.Dense) else "other"), (last,)
+        kind = "recurrent"
+    elif isinstance(layer, DEPTHWISE) or "depthwise" in variable.name:
+        kind, axes = "depthwise", (last - 1, last)
+    elif isinstance(layer, TRANSPOSED):
+        kind, axes = "conv", (last - 1,)
+    elif isinstance(layer, (*CONVOLUTIONS, *SEPARABLE)):
+        kind = "conv"
+    elif isinstance(layer, _L.EinsumDense):
+        kind, axes = "einsum", einsum_axes(layer.equation, last + 1) or axes
+    elif isinstance(layer, _L.Embedding):
+        kind, axes = "embedding", (0,)
+    elif isinstance(layer, _L.Dense):
+        kind = "dense"
+    return kind, axes
 
 
 def _reason(layer: keras.Layer, variable: keras.Variable) -> str | None:

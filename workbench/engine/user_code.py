@@ -31,7 +31,7 @@ def load_objects(file: Path) -> dict[str, Any]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001  # anything may happen in there
+    except Exception as error:  # anything may happen in there
         del sys.modules[name]
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise UserError("open.code_fails", path=file, reason=reason) from error

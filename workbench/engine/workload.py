@@ -20,7 +20,7 @@ from workbench.engine.data import Data, Split
 from workbench.engine.data_checks import check_split, run_sample
 from workbench.engine.data_sources import data_from, input_names, read_arrays
 from workbench.engine.labels import Answers, accuracy_for
-from workbench.engine.layers import variables
+from workbench.engine.layers import values_of, variables
 from workbench.engine.losses import Loss, fitted, logits_of, loss_of, usual_loss
 from workbench.engine.macs import macs
 from workbench.engine.metrics import Metric, UserMetric
@@ -124,14 +124,10 @@ def open_workload(
     opened, name, model_bytes = _model(model, custom_objects, trust_code)
     check_model(opened)
     scoring = _scoring(opened, data, metric, higher_is_better, loss, from_logits)
-    values = {
-        path: keras.ops.convert_to_numpy(v) for path, v in variables(opened).items()
-    }
+    values = {path: values_of(v) for path, v in variables(opened).items()}
     example = scoring.data.test
     kernels = sites(opened, macs(opened, example.x if example else None))
-    weights = {
-        site.path: np.asarray(values[site.path], np.float32) for site in kernels
-    }
+    weights = {site.path: np.asarray(values[site.path], np.float32) for site in kernels}
     others = {path: v for path, v in values.items() if path not in weights}
     digests = {path: array_digest(array) for path, array in weights.items()}
     return Workload(
