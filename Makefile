@@ -42,7 +42,7 @@ lint: .venv/dev.stamp
 	$(bin)/ruff format --check || status=1; \
 	$(bin)/pyright || status=1; \
 	$(bin)/lint-imports || status=1; \
-	$(if $(notebooks),$(bin)/nbstripout --verify $(notebooks) || status=1;) \
+	$(if $(notebooks),$(bin)/nbstripout --verify --keep-id $(notebooks) || status=1;) \
 	exit $$status
 
 # Each stamp is the time at which its requirements were last installed.
