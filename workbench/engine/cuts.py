@@ -1,0 +1,276 @@
+"""Where a traced forward pass can be cut, and the pieces between the cuts.
+
+A cut lies before the first use of a kernel: the tensors alive there carry all that was
+computed so far, so that with those of a set of samples at hand only what follows needs
+to run. Cuts are read off TensorFlow's graph, which knows nothing of how a model was
+built: nested, shared, recurrent and subclassed models are cut alike. A single tensor
+alive is a dominator of the graph; within a residual block there are two.
+
+A cut is used only where each of its tensors has the samples along its first axis and
+holds for a sample what it holds for it in any other batch; this is tried out on real
+samples. A graph that writes a variable or draws random numbers is not cut at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from workbench.engine.batching import batch_rows, sizes
+from workbench.engine.piece import Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_IMPURE = re.compile(r"^(?!Stateless).*(Assign|Scatter(Add|Update)|Random|PyFunc)")
+_TRIED = (2, 3)
+_CLOSE = 1e-4
+_PLACES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A place to start from.
+
+    Attributes:
+        position: Number of operations before it.
+        tensors: What is alive there, in the traced graph; inputs of the model only
+            where they are used behind it.
+        bytes_per_sample: Memory of the tensors that are no inputs.
+    """
+
+    position: int
+    tensors: tuple[tf.Tensor, ...]
+    bytes_per_sample: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Life:
+    """From which operation to which a tensor that depends on the samples is needed."""
+
+    tensor: tf.Tensor
+    made: int
+    last: int
+
+
+class Program:
+    """A traced forward pass that can start and stop at its cuts.
+
+    Args:
+        traced: A concrete function from the model's inputs, a tensor each, to its
+            outputs.
+        variables: What can change, by address.
+        kernels: Addresses of the variables to cut before.
+        samples: A few real samples, one array an input, to try the cuts on.
+
+    Attributes:
+        cuts: From front to back; the first is the model's inputs.
+        end: The index that stands for the model's outputs.
+    """
+
+    def __init__(
+        self,
+        traced: Any,
+        variables: Mapping[str, tf.Variable],
+        kernels: Iterable[str],
+        samples: Sequence[tf.Tensor],
+    ) -> None:
+        """Read the graph, find the cuts, try them out."""
+        # The graph lives as long as the function does.
+        self._traced = traced
+        self._operations: list[tf.Operation] = traced.graph.get_operations()
+        self._inputs: list[tf.Tensor] = list(traced.inputs[: len(samples)])
+        self._outputs: list[tf.Tensor] = list(traced.outputs)
+        self._captures = list(traced.graph.captures)
+        self._definition = traced.graph.as_graph_def()
+        self._pieces: dict[tuple[int, int], Piece] = {}
+        self._data = {tensor.op.name for tensor in self._inputs}
+        self._uses = self._first_uses(variables)
+        self.cuts = self._find(kernels, samples)
+        self.end = len(self.cuts)
+        self._last_cuts = {
+            address: max(i for i, cut in enumerate(self.cuts) if cut.position <= use)
+            for address, use in self._uses.items()
+        }
+        self._rows = self._batches(variables, samples)
+
+    def piece(self, start: int, stop: int) -> Piece:
+        """What runs from one cut to a later one, or to the `end`; compiled once."""
+        key = (start, stop)
+        if key not in self._pieces:
+            made = self._outputs if stop == self.end else self.cuts[stop].tensors
+            self._pieces[key] = self._extract(self.cuts[start].tensors, made)
+        return self._pieces[key]
+
+    def rows(self, cut: int) -> int:
+        """How many samples to run at once from a cut on."""
+        return self._rows[cut]
+
+    def keys(self, state: Mapping[str, str], kind: str) -> list[str]:
+        """For each cut a hash of all that its tensors come from but the samples.
+
+        Args:
+            state: By address a hash of what the variable holds.
+            kind: What tells this program from others.
+        """
+        digest = hashlib.sha256(kind.encode())
+        waiting = deque(sorted(self._uses.items(), key=lambda use: use[1]))
+        keys: list[str] = []
+        for number, cut in enumerate(self.cuts):
+            while waiting and waiting[0][1] < cut.position:
+                address, _ = waiting.popleft()
+                digest.update(f"{address}={state[address]};".encode())
+            keys.append(f"{number} {digest.hexdigest()}")
+        return keys
+
+    def unchanged(self, state: Mapping[str, str], other: Mapping[str, str]) -> int:
+        """The last cut before the first variable in which two states differ."""
+        differing = (
+            cut
+            for address, cut in self._last_cuts.items()
+            if state[address] != other[address]
+        )
+        return min(differing, default=self.end - 1)
+
+    def _first_uses(self, variables: Mapping[str, tf.Variable]) -> dict[str, int]:
+        """For each address the number of the first operation where samples meet it.
+
+        Operations that depend on the samples are noted on the way.
+        """
+        names = {id(variable.handle): path for path, variable in variables.items()}
+        reads = {
+            inner.op.name: frozenset([names[id(outer)]])
+            for outer, inner in self._captures
+            if id(outer) in names
+        }
+        uses: dict[str, int] = {}
+        for number, operation in enumerate(self._operations):
+            makers = [tensor.op.name for tensor in operation.inputs]
+            read = _NOTHING.union(*(reads.get(name, _NOTHING) for name in makers))
+            if not self._data.isdisjoint(makers):
+                self._data.add(operation.name)
+                for address in read:
+                    uses.setdefault(address, number)
+            elif read:
+                reads[operation.name] = read
+        return uses
+
+    def _find(
+        self, kernels: Iterable[str], samples: Sequence[tf.Tensor]
+    ) -> tuple[Cut, ...]:
+        start = Cut(0, tuple(self._inputs), 0)
+        if self._is_impure():
+            return (start,)
+        lives = self._lives()
+        places = sorted({self._uses[path] for path in kernels if path in self._uses})
+        wishes = [
+            self._candidates(lives, place, before)
+            for before, place in zip([0, *places[:-1]], places, strict=True)
+        ]
+        every = {t.name: t for wish in wishes for _, alive in wish for t in alive}
+        sizes = self._sizes(every, samples) if every else {}
+        found = [start]
+        for wish in wishes:
+            for position, alive in wish:
+                if all(tensor.name in sizes for tensor in alive):
+                    nbytes = sum(sizes[tensor.name] for tensor in alive)
+                    found.append(Cut(position, alive, nbytes))
+                    break
+        return tuple(found)
+
+    def _lives(self) -> list[_Life]:
+        """Of every tensor that depends on the samples, in order."""
+        number = {operation.name: i for i, operation in enumerate(self._operations)}
+        made = {t.name: (t, -1) for t in self._inputs}
+        last: dict[str, int] = {}
+        for i, operation in enumerate(self._operations):
+            for tensor in operation.inputs:
+                if tensor.op.name in self._data:
+                    made.setdefault(tensor.name, (tensor, number[tensor.op.name]))
+                    last[tensor.name] = i
+        return [_Life(t, born, last.get(name, -1)) for name, (t, born) in made.items()]
+
+    def _candidates(
+        self, lives: Sequence[_Life], place: int, before: int
+    ) -> list[tuple[int, tuple[tf.Tensor, ...]]]:
+        """Where to cut before a kernel, the nearest place first.
+
+        A layer may reshape its input before it meets the kernel, so that rows are no
+        samples there: some places further to the front are tried as well.
+        """
+        inputs = {tensor.name for tensor in self._inputs}
+        found: list[tuple[int, tuple[tf.Tensor, ...]]] = []
+        for position in range(place, before, -1):
+            alive = [v.tensor for v in lives if v.made < position <= v.last]
+            is_new = any(tensor.name not in inputs for tensor in alive)
+            if is_new and all(map(_may_carry, alive)):
+                found.append((position, tuple(alive)))
+            if len(found) == _PLACES:
+                break
+        return found
+
+    def _sizes(
+        self, tensors: Mapping[str, tf.Tensor], samples: Sequence[tf.Tensor]
+    ) -> dict[str, int]:
+        """Bytes a sample of each tensor whose rows are samples; inputs are free."""
+        piece = self._extract(self._inputs, tuple(tensors.values()))
+        middle, end = _TRIED[0], sum(_TRIED)
+        whole = piece([array[:end] for array in samples])
+        front = piece([array[:middle] for array in samples])
+        back = piece([array[middle:end] for array in samples])
+        inputs = {tensor.name for tensor in self._inputs}
+        return {
+            name: 0 if name in inputs else together.numpy().nbytes // end
+            for name, together, *apart in zip(tensors, whole, front, back, strict=True)
+            if _is_by_sample(together, apart)
+        }
+
+    def _is_impure(self) -> bool:
+        nodes = [node.op for node in self._definition.node]
+        for function in self._definition.library.function:
+            nodes += [node.op for node in function.node_def]
+        return any(_IMPURE.match(op) for op in nodes)
+
+    def _batches(
+        self, variables: Mapping[str, tf.Variable], samples: Sequence[tf.Tensor]
+    ) -> list[int]:
+        """Samples to run at once, for each cut."""
+        weights = sum(v.shape.num_elements() or 0 for v in variables.values())
+        steps = max([*sizes(array), 1][1] for array in samples)
+        return [
+            batch_rows(
+                [o for o in self._operations[cut.position :] if o.name in self._data],
+                loop_macs=weights * steps,
+            )
+            for cut in self.cuts
+        ]
+
+    def _extract(self, given: Sequence[tf.Tensor], made: Sequence[tf.Tensor]) -> Piece:
+        return Piece(self._definition, self._captures, given, made)
+
+
+def _may_carry(tensor: tf.Tensor) -> bool:
+    """Whether a tensor may have the samples along its first axis."""
+    rank = tensor.shape.rank
+    return bool(rank) and tensor.shape[0] is None and tensor.dtype.is_numpy_compatible
+
+
+def _is_by_sample(whole: tf.Tensor, parts: Sequence[tf.Tensor]) -> bool:
+    """Whether rows are samples, whichever others are in the batch."""
+    if [part.shape[0] for part in parts] != list(_TRIED):
+        return False
+    joined = np.concatenate([part.numpy() for part in parts]).astype(np.float64)
+    expected = whole.numpy().astype(np.float64)
+    if joined.shape != expected.shape:
+        return False
+    bound = _CLOSE * (1 + np.max(np.abs(expected), initial=0))
+    return bool(np.all(np.abs(joined - expected) <= bound))
+
+
+_NOTHING: frozenset[str] = frozenset()

@@ -1,0 +1,142 @@
+"""In which order test samples are evaluated, so that the first ones say the most.
+
+Answers that the original gave with a small margin are the ones that flip. They are
+drawn more densely: four strata of equal size by the margin, sampled at rates that fall
+from 4 to 1, which costs little where a large change flips answers everywhere. Every
+prefix of the order is such a sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.core.intervals import Flips
+from workbench.engine.metrics import Accuracy, Metric, Output
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RATES = (4.0, 2.5, 1.6, 1.0)
+_NODES = 8
+_TINY = 1e-30
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """An order over a test set.
+
+    Attributes:
+        samples: Test-set indices in the order of evaluation, (n,).
+        strata: Stratum of each of `samples`, (n,).
+        distances: How far each of `samples` was from the other answer in the original,
+            in logits, (n,); None where the metric has no margin. Then there is one
+            stratum.
+    """
+
+    samples: NDArray[np.int64]
+    strata: NDArray[np.int64]
+    distances: NDArray[np.float32] | None
+
+    @classmethod
+    def of(cls, distances: NDArray[np.float32] | None, total: int, seed: int) -> Order:
+        """The order for given distances, (total,) in test-set order."""
+        rng = np.random.default_rng(seed)
+        if distances is None or total < len(_RATES):
+            none = np.zeros(total, np.int64)
+            return cls(rng.permutation(total), none, None)
+        ranks = np.empty(total, np.int64)
+        ranks[np.lexsort((rng.random(total), distances))] = np.arange(total)
+        strata = ranks * len(_RATES) // total
+        times = np.empty(total)
+        for stratum, rate in enumerate(_RATES):
+            members = rng.permutation(np.flatnonzero(strata == stratum))
+            times[members] = (np.arange(len(members)) + 0.5) / rate
+        samples = np.argsort(times, kind="stable")
+        return cls(samples, strata[samples], distances[samples])
+
+    def flips(
+        self, changes: NDArray[np.float32], moves: NDArray[np.float32] | None
+    ) -> Flips:
+        """The flips among the first samples.
+
+        Args:
+            changes: New result minus the original's of each: -1, 0 or 1.
+            moves: How much each came closer to the other answer, in logits; None where
+                that is not known.
+        """
+        seen = self.strata[: len(changes)]
+        k = int(self.strata.max()) + 1
+        counts = (
+            np.bincount(self.strata, minlength=k),
+            np.bincount(seen, minlength=k),
+            np.bincount(seen, changes < 0, minlength=k),
+            np.bincount(seen, changes > 0, minlength=k),
+        )
+        sizes, drawn, lost, won = (count.astype(np.float64) for count in counts)
+        chances = self._chances(seen, moves, k)
+        return Flips(sizes, drawn, lost, won, chances)
+
+    def _chances(
+        self, seen: NDArray[np.int64], moves: NDArray[np.float32] | None, k: int
+    ) -> NDArray[np.float64]:
+        """Chance of a flip in each stratum if unseen samples move as the seen ones did.
+
+        Moves are taken for a Student t of 4 degrees of freedom, whose tails are heavy.
+        """
+        if moves is None or self.distances is None:
+            return np.ones(k)
+        nodes = _nodes(self.distances, self.strata, k)
+        squares = np.bincount(seen, moves.astype(np.float64) ** 2, minlength=k)
+        drawn = np.bincount(seen, minlength=k)
+        everywhere = squares.sum() / len(seen)
+        spread = np.sqrt((squares + len(_RATES) * everywhere) / (drawn + len(_RATES)))
+        nodes = nodes / np.maximum(spread, _TINY)[:, None]
+        tails = 1 - nodes / np.sqrt(4 + nodes**2) * (1 + 2 / (4 + nodes**2))
+        return tails.mean(axis=1) / 2
+
+
+def margins(
+    metric: Metric, y_true: NDArray[Any], y_pred: Output
+) -> NDArray[np.float32] | None:
+    """How far answers are from right to wrong (positive) or wrong to right, in logits.
+
+    Args:
+        metric: The score.
+        y_true: Labels of n samples.
+        y_pred: The model's output for them.
+
+    Returns:
+        Shape (n,); None where a sample has no single right class.
+    """
+    true = metric.true_classes(y_true)
+    if true is None or not isinstance(metric, Accuracy):
+        return None
+    values = np.asarray(y_pred, np.float32)
+    if metric.task == "binary":
+        values = values.reshape(len(values))
+        if not metric.from_logits:
+            values = _log(values) - _log(1 - values)
+        return np.where(true == 1, values, -values)
+    if not metric.from_logits and values.min() >= 0:
+        values = _log(values)
+    rows = np.arange(len(values))
+    right = values[rows, true]
+    values = values.copy()
+    values[rows, true] = -np.inf
+    return right - values.max(axis=1)
+
+
+def _log(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.log(np.maximum(values, np.float32(_TINY)))
+
+
+def _nodes(
+    distances: NDArray[np.float32], strata: NDArray[np.int64], k: int
+) -> NDArray[np.float64]:
+    """Some distances of each stratum, evenly over its ranks, (k, nodes)."""
+    places = np.linspace(0.05, 0.95, _NODES)
+    values = [np.quantile(distances[strata == number], places) for number in range(k)]
+    return np.array(values, np.float64)

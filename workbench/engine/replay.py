@@ -1,0 +1,142 @@
+"""Outputs for a set of samples, from the activations of earlier runs where these hold.
+
+What is kept follows the hand: the activations at the last cut before whatever changed
+since a recent run, or since the original. The next move of the same slider starts
+there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from workbench.engine.cache import Rows, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import tensorflow as tf
+
+    from workbench.core.network import Network
+    from workbench.engine.cache import ActivationCache
+    from workbench.engine.cuts import Program
+    from workbench.engine.live import LiveModel
+
+_RECENT = 4
+
+
+class Batch(NamedTuple):
+    """Outputs of consecutive samples."""
+
+    start: int
+    stop: int
+    outputs: list[tf.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class _Route:
+    """How a network is run.
+
+    Attributes:
+        program: Its graph.
+        source: Where to start from.
+        start: The cut there.
+        filled: Activations to keep, or kept for the first samples already.
+        target: The cut of those; `start` where there are none.
+    """
+
+    program: Program
+    source: Source
+    start: int
+    filled: Rows | None
+    target: int
+
+    def batch(self, row: int) -> Batch:
+        """Run the samples from a row on."""
+        is_filled = self.filled is not None and self.filled.filled > row
+        cut = self.target if is_filled else self.start
+        source: Any = self.filled if is_filled else self.source
+        stop = min(source.stop_after(row), row + self.program.rows(cut))
+        tensors = source.take(row, stop)
+        if self.filled is not None and not is_filled:
+            tensors = self.program.piece(cut, self.target)(tensors)
+            self.filled.add(tensors)
+            cut = self.target
+        return Batch(row, stop, self.program.piece(cut, self.program.end)(tensors))
+
+
+class Replay:
+    """Runs networks over samples; any number of runs may be under way at once.
+
+    Args:
+        live: The model; every batch assigns its run's network to it.
+        cache: Where activations are kept.
+    """
+
+    def __init__(self, live: LiveModel, cache: ActivationCache) -> None:
+        """Nothing has run yet."""
+        self._live, self._cache = live, cache
+        self._lock = threading.Lock()
+        self._recent: deque[tuple[str, Mapping[str, str]]] = deque(maxlen=_RECENT)
+
+    def run(
+        self, network: Network | None, inputs: Source, total: int, *, is_kept: bool
+    ) -> Iterator[Batch]:
+        """The outputs for all samples, batch by batch.
+
+        Args:
+            network: What to run; None for the original.
+            inputs: The samples.
+            total: Their number.
+            is_kept: Whether activations are kept and used: only for the same samples in
+                the same order every time.
+        """
+        route: _Route | None = None
+        row = 0
+        while row < total:
+            with self._lock:
+                self._live.assign(network)
+                if route is None:
+                    route = self._route(inputs, total if is_kept else 0)
+                batch = route.batch(row)
+            row = batch.stop
+            yield batch
+
+    def _route(self, inputs: Source, total: int) -> _Route:
+        """Where to start and what to keep; with a total of 0 from the inputs."""
+        program = self._live.program
+        if not total:
+            return _Route(program, inputs, 0, None, 0)
+        keys = program.keys(self._live.state, self._live.kind)
+        start, source = self._deepest(keys, inputs, total)
+        target = self._target(program, total)
+        filled = None
+        if target > start:
+            nbytes = program.cuts[target].bytes_per_sample * total
+            filled = self._cache.get(keys[target])
+            filled = filled or self._cache.make(keys[target], total, nbytes)
+        return _Route(program, source, start, filled, max(start, target))
+
+    def _deepest(
+        self, keys: list[str], inputs: Source, total: int
+    ) -> tuple[int, Source]:
+        """The last cut whose activations are there for all samples."""
+        for cut in range(len(keys) - 1, 0, -1):
+            rows = self._cache.get(keys[cut])
+            if rows is not None and rows.filled == total:
+                return cut, rows
+        return 0, inputs
+
+    def _target(self, program: Program, total: int) -> int:
+        """The last cut before what changed that fits into memory."""
+        state, kind = self._live.state, self._live.kind
+        known = [held for other, held in self._recent if other == kind]
+        known.append(self._live.original_state)
+        self._recent.append((kind, dict(state)))
+        target = max(program.unchanged(state, held) for held in known)
+        limit = self._cache.limit
+        while target and program.cuts[target].bytes_per_sample * total > limit:
+            target -= 1
+        return target
