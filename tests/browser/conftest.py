@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.support import Recorder, free_port, launch, serving
+from tests.browser.support import (
+    Recorder,
+    free_port,
+    launch,
+    serving,
+    write_notebook,
+)
 from workbench.serve import notebooks
+
+CASES = Path(__file__).parent / "cases"
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -53,6 +61,22 @@ def page(browser: Browser, recorder: Recorder) -> Iterator[Page]:
     context.close()
     assert recorder.foreign == []
     assert recorder.errors == []
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Voilà on a notebook that runs the case which the address names."""
+    folder = tmp_path_factory.mktemp("cases")
+    notebook = write_notebook(
+        folder / "cases.ipynb",
+        "from pathlib import Path\n"
+        "from workbench.panels.address import initial_query\n"
+        f"case = Path({str(CASES)!r}, initial_query()['case'] + '.py')\n"
+        "exec(case.read_text())",
+    )
+    call = f"dashboard(port={free_port()}, notebook=Path({str(notebook)!r}))"
+    with serving(call, folder / "voila.log") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

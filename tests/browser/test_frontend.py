@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.support import free_port, open_notebook, serving, write_notebook
+from tests.browser.support import open_notebook, serving, write_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import BrowserContext, Page
 
     from tests.browser.support import Recorder, Server
@@ -21,22 +19,6 @@ CASES = Path(__file__).parent / "cases"
 DRAWN = "n => document.querySelectorAll('.wb-figure[data-drawn]').length >= n"
 Y_OF_FIRST = "() => Array.from(document.querySelector('.wb-figure-plot').data[0].y)"
 MAX_BYTES = 6_000_000
-
-
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Voilà on a notebook that runs the case which the address names."""
-    folder = tmp_path_factory.mktemp("cases")
-    notebook = write_notebook(
-        folder / "cases.ipynb",
-        "from pathlib import Path\n"
-        "from workbench.panels.address import initial_query\n"
-        f"case = Path({str(CASES)!r}, initial_query()['case'] + '.py')\n"
-        "exec(case.read_text())",
-    )
-    call = f"dashboard(port={free_port()}, notebook=Path({str(notebook)!r}))"
-    with serving(call, folder / "voila.log") as server:
-        yield server
 
 
 def wait_drawn(page: Page, charts: int = 3) -> None:
@@ -50,7 +32,7 @@ def context_of(page: Page) -> BrowserContext:
 def box(page: Page, selector: str) -> dict[str, float]:
     found = page.locator(selector).first.bounding_box()
     assert found is not None
-    return dict(found)
+    return {name: found[name] for name in ("x", "y", "width", "height")}
 
 
 def test_charts_share_one_plotly(page: Page, recorder: Recorder, cases: Server) -> None:
@@ -194,7 +176,8 @@ def test_lab_draws_and_keeps_its_own_address(
     assert page.evaluate(Y_OF_FIRST) == [1, 3, 2, 4]
     assert sum(1 for size in recorder.received if size > 1_000_000) == 1
     assert page.evaluate("document.querySelectorAll('.wb-figure').length") == 3
-    page.keyboard.press("Control+s")
+    with page.expect_response(lambda got: got.request.method == "PUT"):
+        page.keyboard.press("Control+s")
     page.reload()
     wait_drawn(page)
     assert page.evaluate(Y_OF_FIRST) == [1, 3, 2, 4]

@@ -10,12 +10,15 @@ from __future__ import annotations
 import gzip
 from functools import cache
 from importlib.resources import files
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import traitlets
 from anywidget import AnyWidget
 
 from workbench.frontend import module, stylesheet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NO_MODULE = "export default {};"
 
@@ -38,25 +41,23 @@ class PlotlySource(AnyWidget):
     script = traitlets.Bytes().tag(sync=True)
 
 
-_Asset = TypeVar("_Asset", bound=AnyWidget)
-_delivered: dict[type[AnyWidget], AnyWidget] = {}
+_brought: dict[str, AnyWidget] = {}
 
 
-def bring_stylesheet() -> None:
-    """Make sure that this kernel's pages have the stylesheet."""
-    if not _is_open(Stylesheet):
-        _delivered[Stylesheet] = Stylesheet()
+def bring_stylesheet() -> AnyWidget:
+    """The stylesheet of this kernel's pages; made where there is none."""
+    return _once("stylesheet", Stylesheet)
 
 
-def bring_plotly() -> None:
-    """Make sure that this kernel's pages have plotly.js."""
-    if not _is_open(PlotlySource):
-        _delivered[PlotlySource] = PlotlySource(script=_packed_plotly())
+def bring_plotly() -> AnyWidget:
+    """The plotly.js of this kernel's pages; made where there is none."""
+    return _once("plotly", lambda: PlotlySource(script=_packed_plotly()))
 
 
-def _is_open(kind: type[_Asset]) -> bool:
-    widget = _delivered.get(kind)
-    return widget is not None and widget.comm is not None
+def _once(name: str, make: Callable[[], AnyWidget]) -> AnyWidget:
+    if name not in _brought or _brought[name].comm is None:
+        _brought[name] = make()
+    return _brought[name]
 
 
 @cache

@@ -15,7 +15,7 @@ def figure(factor: float) -> dict:
                 "mode": "lines+markers",
                 "name": "before",
                 "x": np.arange(4),
-                "y": factor * np.float32([1, 3, 2, 4]),
+                "y": factor * np.array([1, 3, 2, 4], np.float32),
                 "text": ["one", "two", "three", "four"],
                 "customdata": ["a", "b", "c", "d"],
                 "marker": {"color": "var(--wb-before)", "size": 12},
