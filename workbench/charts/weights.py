@@ -66,18 +66,15 @@ def weight_numbers(snapshot: Snapshot) -> WeightNumbers:
 
 @charts.add("weights")
 def draw_weights(snapshot: Snapshot) -> PlotlyJSON:
-    """The original as an outline, what is left of it as bars, the threshold as lines."""
+    """The original, what is left of it in front, and the threshold as lines."""
     lang = snapshot.lang
     numbers = weight_numbers(snapshot)
     centres = (numbers.edges[1:] + numbers.edges[:-1]) / 2
     share = numbers.zeros / max(int(numbers.original.sum()), 1)
     data = [
         {
-            "type": "scatter",
-            "mode": "lines",
-            "line": {"shape": "hvh", "color": ORIGINAL, "width": 1.5},
-            "fill": "tozeroy",
-            "fillcolor": soft(ORIGINAL),
+            "type": "bar",
+            "marker": {"color": soft(ORIGINAL)},
             "x": centres,
             "y": numbers.original,
             "name": say("chart.original", lang),
@@ -88,6 +85,15 @@ def draw_weights(snapshot: Snapshot) -> PlotlyJSON:
             "x": centres,
             "y": numbers.compressed,
             "name": say("chart.weights.left", lang, zeros=f"{share:.1%}"),
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "line": {"shape": "hvh", "color": ORIGINAL, "width": 1.5},
+            "x": centres,
+            "y": numbers.original,
+            "showlegend": False,
+            "hoverinfo": "skip",
         },
     ]
     shapes, words = [], []
@@ -123,6 +129,7 @@ def draw_weights(snapshot: Snapshot) -> PlotlyJSON:
         shapes=shapes,
         annotations=words,
         bargap=0,
+        barmode="overlay",
     )
 
 

@@ -156,7 +156,8 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
     @scope.watch("selection", "before", "recipe")
     def update() -> None:
         chosen = session.selection
-        title.value = scope.say("screen.selected", count=len(chosen))
+        key = "screen.selected" if chosen else "screen.select_rows"
+        title.value = scope.say(key, count=len(chosen))
         for widget in (sparsity.widget, bits.widget, back, spare):
             widget.disabled = not chosen
         if chosen and session.before is not None:
