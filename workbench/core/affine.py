@@ -11,7 +11,7 @@ Source: Jacob et al. 2018, arXiv 1712.05877; the nudge is that of TensorFlow's
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Range = Literal["minmax", "mse"]
+_BYTE = 8
 SHRINK_FACTORS = np.linspace(0.2, 1.0, 41, dtype=np.float32)
 
 
@@ -77,7 +78,11 @@ def grid_between(
     if is_symmetric:
         scale = _positive(np.maximum(-low, high) / np.float32(largest))
         return Grid(scale, np.zeros(scale.shape, np.int32), bits, is_symmetric)
-    scale = _positive((high - low) / np.float32(largest))
+    with np.errstate(over="ignore"):
+        width = (high - low) / np.float32(largest)
+    # A range beyond float32 still has a scale within it.
+    parts = high / np.float32(largest) - low / np.float32(largest)
+    scale = _positive(np.where(np.isinf(width), parts, width))
     zero_point = np.clip(np.rint(-low / scale), smallest, largest).astype(np.int32)
     return Grid(scale, zero_point, bits, is_symmetric)
 
@@ -103,9 +108,8 @@ def grid_of(
     axes = tuple(a for a in range(values.ndim) if a not in channel_axes)
     low = values.min(axis=axes, keepdims=True, initial=0)
     high = values.max(axis=axes, keepdims=True, initial=0)
-    grid = grid_between(low, high, bits, is_symmetric=is_symmetric)
     if choice == "minmax":
-        return grid
+        return grid_between(low, high, bits, is_symmetric=is_symmetric)
     best = np.full(low.shape, np.inf, np.float64)
     factor = np.ones(low.shape, np.float32)
     for shrink in SHRINK_FACTORS[::-1]:
@@ -119,7 +123,14 @@ def grid_of(
     return grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)
 
 
-def quantize(values: NDArray[np.float32], grid: Grid) -> NDArray[np.int32]:
+def integer_type(bits: int, *, is_symmetric: bool) -> type[np.integer[Any]]:
+    """The smallest type that holds the integers of a grid."""
+    if is_symmetric:
+        return np.int8 if bits <= _BYTE else np.int16
+    return np.uint8 if bits <= _BYTE else np.uint16
+
+
+def quantize(values: NDArray[np.float32], grid: Grid) -> NDArray[np.integer[Any]]:
     """Round values to the grid: ``q = clip(round(x / scale) + zero_point)``.
 
     Args:
@@ -127,24 +138,29 @@ def quantize(values: NDArray[np.float32], grid: Grid) -> NDArray[np.int32]:
         grid: The grid.
 
     Returns:
-        Integers within the grid's limits, int32, shape of `values`; ties go to even.
+        Integers within the grid's limits, of their `integer_type`, shape of `values`;
+        ties go to even.
     """
     smallest, largest = grid.limits
-    q = np.rint(values / grid.scale) + grid.zero_point.astype(np.float32)
-    return np.clip(q, smallest, largest, out=q).astype(np.int32)
+    q = values / grid.scale
+    np.rint(q, out=q)
+    if not grid.is_symmetric:
+        q += grid.zero_point.astype(np.float32)
+    np.clip(q, smallest, largest, out=q)
+    return q.astype(integer_type(grid.bits, is_symmetric=grid.is_symmetric))
 
 
-def dequantize(q: NDArray[np.int32], grid: Grid) -> NDArray[np.float32]:
+def dequantize(q: NDArray[np.integer[Any]], grid: Grid) -> NDArray[np.float32]:
     """The real values of grid integers, float32."""
     return encode(q, grid).decode()
 
 
-def encode(q: NDArray[np.int32], grid: Grid) -> Affine:
+def encode(q: NDArray[np.integer[Any]], grid: Grid) -> Affine:
     """Grid integers together with their grid."""
     return Affine(q, grid.scale, grid.zero_point, grid.bits, grid.is_symmetric)
 
 
-def _positive(scale: NDArray[np.float32]) -> NDArray[np.float32]:
+def _positive(scale: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Scales with 1 where the range is empty, so that zeros map to zero."""
     usable = scale >= np.finfo(np.float32).tiny
     return np.where(usable, scale, np.float32(1)).astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class Affine:
     """Integers on a uniform grid: ``real = scale * (q - zero_point)``.
 
     Attributes:
-        q: Integers, any shape, int32.
+        q: Integers, any shape, of the smallest type that holds the grid: int8 or int16
+            where it is symmetric, else uint8 or uint16.
         scale: Positive, float32, broadcastable to `q`: one number per tensor or one
             per channel.
         zero_point: Integers of the shape of `scale`; all 0 on a symmetric grid.
@@ -47,7 +48,7 @@ class Affine:
             0 and is not stored.
     """
 
-    q: NDArray[np.int32]
+    q: NDArray[np.integer[Any]]
     scale: NDArray[np.float32]
     zero_point: NDArray[np.int32]
     bits: int

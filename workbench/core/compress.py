@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.network import Network, Skipped
+from workbench.core.step import TensorStep
 from workbench.core.tensor import CompressedTensor
 
 if TYPE_CHECKING:
@@ -16,11 +17,10 @@ if TYPE_CHECKING:
     from workbench.core.activations import Observed, OutputSite
     from workbench.core.affine import Grid
     from workbench.core.recipe import Recipe
-    from workbench.core.step import TensorStep
     from workbench.core.tensor import Site
 
 
-def compress(
+def compress(  # noqa: PLR0913  # a call names them all
     sites: Sequence[Site],
     weights: Mapping[str, NDArray[Any]],
     recipe: Recipe,
@@ -45,10 +45,10 @@ def compress(
         UserError: If the recipe asks for an order that undoes a step.
     """
     chains, skipped = _plan(sites, recipe)
-    chains = _agree(chains, weights)
+    by_path = {site.path: site for site in sites}
+    chains = _agree(chains, weights, by_path)
     tensors: dict[str, CompressedTensor] = {}
     keys: dict[str, str] = {}
-    by_path = {site.path: site for site in sites}
     for path, chain in chains.items():
         keys[path] = _key(digests[path], chain)
         if previous is not None and previous.digests.get(path) == keys[path]:
@@ -98,18 +98,23 @@ def _plan(
 
 
 def _agree(
-    chains: dict[str, tuple[TensorStep, ...]], weights: Mapping[str, NDArray[Any]]
+    chains: dict[str, tuple[TensorStep, ...]],
+    weights: Mapping[str, NDArray[Any]],
+    sites: Mapping[str, Site],
 ) -> dict[str, tuple[TensorStep, ...]]:
     """The chains with wishes over several tensors turned into each one's level."""
-    classes = {type(step): None for chain in chains.values() for step in chain}
-    for cls in classes:
-        wishes = {
-            path: step
-            for path, chain in chains.items()
-            for step in chain
-            if type(step) is cls
-        }
-        tensors = {path: CompressedTensor.of(weights[path]) for path in wishes}
+    used = {type(step): step.phase for chain in chains.values() for step in chain}
+    for cls in sorted(used, key=lambda c: used[c]):
+        if cls.agree.__func__ is TensorStep.agree.__func__:  # type: ignore[attr-defined]
+            continue
+        wishes: dict[str, TensorStep] = {}
+        tensors: dict[str, CompressedTensor] = {}
+        for path, chain in chains.items():
+            for place, step in enumerate(chain):
+                if type(step) is cls:
+                    start = CompressedTensor.of(weights[path])
+                    wishes[path] = step
+                    tensors[path] = _run(start, chain[:place], sites[path])
         levels = cls.agree(wishes, tensors)
         chains = {
             path: tuple(levels[path] if type(s) is cls else s for s in chain)
@@ -121,8 +126,16 @@ def _agree(
 def _run(
     tensor: CompressedTensor, chain: tuple[TensorStep, ...], site: Site
 ) -> CompressedTensor:
-    for step in chain:
-        tensor = step.apply(tensor, site)
+    """Apply the steps in turn, two in one pass where that is known how."""
+    waiting = list(chain)
+    while waiting:
+        step = waiting.pop(0)
+        both = waiting[0].follow(step, tensor, site) if waiting else None
+        if both is None:
+            tensor = step.apply(tensor, site)
+        else:
+            tensor = both
+            waiting.pop(0)
     return tensor
 
 

@@ -27,6 +27,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from workbench.core import fused
 from workbench.core.codes import Affine
 from workbench.core.quantity import Quantity
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from workbench.core.tensor import CompressedTensor, Site
 
 FLOAT_BITS = 32
-INDEX_BITS = range(1, 17)
+INDEX_BITS = range(1, fused.WIDTHS + 1)
 _FREQUENCY_BITS = 16
 _SHORT_COLUMNS = 2**16
 
@@ -240,6 +241,9 @@ def _tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
 
 def _relative_entries(dense: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Index width and number of entries, fillers included, for each width."""
+    if fused.pays(dense):
+        kept, fillers = fused.fillers(dense)
+        return [(i, kept + int(n)) for i, n in zip(INDEX_BITS, fillers, strict=True)]
     places = np.flatnonzero(dense)
     skipped = np.diff(places, prepend=-1) - 1
     return [(i, places.size + int((skipped >> i).sum())) for i in INDEX_BITS]
@@ -251,10 +255,18 @@ def _entropy_bits(tensor: CompressedTensor) -> float:
     where = _entropy(np.array([kept, weights - kept]))
     if not isinstance(tensor.code, Affine):
         return where + kept * FLOAT_BITS
-    q = tensor.code.q[tensor.dense != 0]
-    counts = np.bincount(q - q.min()) if kept else np.zeros(0, np.int64)
-    used = np.count_nonzero(counts)
-    return where + _entropy(counts) + used * _FREQUENCY_BITS
+    counts = _value_counts(tensor, tensor.code)
+    return where + _entropy(counts) + np.count_nonzero(counts) * _FREQUENCY_BITS
+
+
+def _value_counts(tensor: CompressedTensor, code: Affine) -> NDArray[np.int64]:
+    """How often each integer occurs that is not zero, its zero point taken off."""
+    if tensor.counts is not None:
+        counts = tensor.counts.copy()
+        counts[counts.size // 2] = 0
+        return counts
+    levels = (code.q - code.zero_point)[tensor.dense != 0]
+    return np.bincount(levels - levels.min()) if levels.size else levels
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:

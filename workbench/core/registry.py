@@ -9,7 +9,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from workbench.core.errors import UserError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Registry(Generic[T]):
@@ -36,11 +37,11 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
         self._is_found = False
 
-    def add(self, name: str) -> Callable[[T], T]:
+    def add(self, name: str) -> Callable[[E], E]:
         """Decorator that registers an entry under a name."""
 
-        def register(entry: T) -> T:
-            self._entries[name] = entry
+        def register(entry: E) -> E:
+            self._entries[name] = cast("T", entry)
             return entry
 
         return register

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.core.knob import check_fields
 from workbench.core.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
 
     from workbench.core.tensor import CompressedTensor, Site
 
@@ -39,19 +38,38 @@ class TensorStep(ABC):
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor after this step; the input is not changed."""
 
+    def follow(
+        self,
+        earlier: TensorStep,  # noqa: ARG002
+        tensor: CompressedTensor,  # noqa: ARG002
+        site: Site,  # noqa: ARG002
+    ) -> CompressedTensor | None:
+        """What an earlier step and then this one do, in one pass.
+
+        Args:
+            earlier: The step just before this one.
+            tensor: The tensor before both; it is not changed.
+            site: Its place.
+
+        Returns:
+            The same as `apply` of one after the other gives, bit for bit; None where
+            there is no quicker way.
+        """
+        return None
+
     @classmethod
     def agree(
         cls,
-        wishes: Mapping[str, Self],
+        wishes: Mapping[str, Any],
         tensors: Mapping[str, CompressedTensor],  # noqa: ARG003
-    ) -> Mapping[str, Self]:
+    ) -> Mapping[str, TensorStep]:
         """The step each tensor takes once all wishes are known.
 
         A method whose level is shared between tensors, such as one threshold over
         the whole model, replaces the wishes by the levels that follow.
 
         Args:
-            wishes: The step that the recipe asks for, by tensor path.
+            wishes: The step of this class that the recipe asks for, by tensor path.
             tensors: What each of them looks like just before this step.
         """
         return wishes

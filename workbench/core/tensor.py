@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,15 @@ class CompressedTensor:
         dense: What the simulation runs, float32.
         mask: True where a weight is kept; None where nothing was pruned.
         code: How the values are represented.
+        counts: How often each integer of an `Affine` code occurs, its zero point taken
+            off and the pruned among those of zero, which is the middle entry; None
+            where nobody counted.
     """
 
     dense: NDArray[np.float32]
     mask: NDArray[np.bool_] | None
     code: Code
+    counts: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, values: NDArray[np.float32]) -> CompressedTensor:
@@ -72,6 +76,8 @@ class CompressedTensor:
     @cached_property
     def nonzeros(self) -> int:
         """Number of weights that are not zero."""
+        if self.counts is not None:
+            return int(self.counts.sum() - self.counts[self.counts.size // 2])
         return int(np.count_nonzero(self.dense))
 
     @property
@@ -100,4 +106,4 @@ class CompressedTensor:
         dense = code.decode()
         if self.mask is not None:
             dense = np.where(self.mask, dense, np.float32(0))
-        return replace(self, dense=dense, code=code)
+        return CompressedTensor(dense, self.mask, code)

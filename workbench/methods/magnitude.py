@@ -6,11 +6,12 @@ al. 2015, arXiv 1506.02626.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from workbench.core.index import cut, index_of
 from workbench.core.knob import knob
 from workbench.core.step import TensorStep, steps
 
@@ -18,7 +19,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from numpy.typing import NDArray
+
     from workbench.core.tensor import CompressedTensor, Site
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where pruning cuts a tensor.
+
+    Attributes:
+        threshold: Weights with ``|w| < threshold`` become zero, float32.
+        ties: And so many of those with ``|w| == threshold``, in index order.
+    """
+
+    threshold: np.float32
+    ties: int = 0
+
+    def kept(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """True where a weight is kept."""
+        magnitude = np.abs(values)
+        keep = magnitude >= self.threshold
+        if self.ties:
+            same = np.flatnonzero(magnitude == self.threshold)
+            keep.reshape(-1)[same[: self.ties]] = False
+        return keep
 
 
 @steps.add("magnitude")
@@ -28,9 +53,11 @@ class Magnitude(TensorStep):
 
     Attributes:
         sparsity: Fraction of weights to prune; the nearest number of weights is.
-        threshold: Prune where ``|w| < threshold``; where set it is what counts.
+        threshold: Prune where ``|w| < threshold``, compared in float32; where set it
+            is what counts.
         scope: ``tensor`` prunes each tensor to the sparsity; ``global`` uses one
             threshold over all tensors that ask for it, for the sparsity of them all.
+        pruned: Number of weights to prune where tensors have agreed on it; no knob.
     """
 
     name: ClassVar[str] = "magnitude"
@@ -41,14 +68,28 @@ class Magnitude(TensorStep):
         None, kind="float", low=0.0, high=1e6, scale="log", excludes="sparsity"
     )
     scope: str = knob("tensor", choices=("tensor", "global"))
+    pruned: int | None = field(default=None)
+
+    def cut(self, values: NDArray[np.float32]) -> Cut:
+        """Where a tensor's weights are cut."""
+        if self.threshold is not None:
+            return Cut(np.float32(self.threshold))
+        pruned = self.pruned
+        if pruned is None:
+            pruned = round(self.sparsity * values.size)
+        if not pruned:
+            return Cut(np.float32(0))
+        index = index_of(values)
+        threshold = index.threshold(pruned)
+        if index.pruned(threshold) == pruned:
+            return Cut(threshold)
+        # Several weights tie at the cut: some of them stay.
+        tied = np.nextafter(threshold, np.float32(0))
+        return Cut(tied, pruned - index.pruned(tied))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:  # noqa: ARG002
         """Mask the small weights; with nothing to prune, the tensor as it is."""
-        magnitude = np.abs(tensor.dense)
-        if self.threshold is not None:
-            keep = magnitude >= np.float32(self.threshold)
-        else:
-            keep = _largest(magnitude, round(self.sparsity * magnitude.size))
+        keep = self.cut(tensor.dense).kept(tensor.dense)
         return tensor if keep.all() else tensor.masked(keep)
 
     @classmethod
@@ -66,24 +107,25 @@ class Magnitude(TensorStep):
             if wish.scope == "global" and wish.threshold is None and wish.sparsity:
                 pools.setdefault(wish.sparsity, []).append(path)
         for sparsity, paths in pools.items():
-            flat = [np.abs(tensors[path].dense).ravel() for path in paths]
-            keep = _largest(
-                np.concatenate(flat), round(sparsity * sum(part.size for part in flat))
-            )
-            ends = np.cumsum([part.size for part in flat])[:-1]
-            for path, part in zip(paths, np.split(keep, ends), strict=True):
-                share = 1.0 - np.count_nonzero(part) / part.size
-                levels[path] = cls(sparsity=min(share, 0.999))
+            shares = _shares(sparsity, [tensors[path].dense for path in paths])
+            for path, share in zip(paths, shares, strict=True):
+                levels[path] = replace(levels[path], pruned=share)
         return levels
 
 
-def _largest(magnitude: np.ndarray, pruned: int) -> np.ndarray:
-    """True for all but the smallest `pruned` entries; ties fall in index order."""
-    keep = np.ones(magnitude.size, np.bool_)
-    flat = magnitude.ravel()
-    if pruned:
-        cut = np.partition(flat, pruned - 1)[pruned - 1]
-        keep[flat < cut] = False
-        ties = np.flatnonzero(flat == cut)
-        keep[ties[: pruned - np.count_nonzero(flat < cut)]] = False
-    return keep.reshape(magnitude.shape)
+def _shares(sparsity: float, pool: list[NDArray[np.float32]]) -> list[int]:
+    """How many weights each tensor of a pool prunes.
+
+    Where weights tie at the cut, the tensors that come first prune theirs.
+    """
+    indexes = [index_of(values) for values in pool]
+    wanted = round(sparsity * sum(index.size for index in indexes))
+    threshold = cut(indexes, wanted)
+    below = np.nextafter(threshold, np.float32(0))
+    shares = [index.pruned(below) for index in indexes]
+    missing = wanted - sum(shares)
+    for place, index in enumerate(indexes):
+        tied = min(missing, index.pruned(threshold) - shares[place])
+        shares[place] += tied
+        missing -= tied
+    return shares
