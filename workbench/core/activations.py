@@ -11,8 +11,6 @@ from workbench.core.affine import SHRINK_FACTORS, Grid, grid_between
 from workbench.core.knob import check_fields, knob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 
@@ -74,7 +72,7 @@ class Observed:
         ``mse`` takes the shrunk range with the least squared error, estimated on the
         histogram with each bin at its centre.
         """
-        low, high = np.float32(self.low), np.float32(self.high)
+        low, high = (np.array(end, np.float32) for end in (self.low, self.high))
         full = grid_between(low, high, bits, is_symmetric=False)
         if choice == "minmax" or self.high <= self.low:
             return full
@@ -92,5 +90,3 @@ class Observed:
         q = np.clip(np.rint(centres / grid.scale) + grid.zero_point, smallest, largest)
         gap = (q - grid.zero_point) * grid.scale - centres
         return float(np.sum(self.counts * gap * gap))
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench.text import say
 
 
@@ -16,7 +18,7 @@ class UserError(ValueError):
         **values: What the sentence's placeholders stand for.
     """
 
-    def __init__(self, key: str, **values: object) -> None:
+    def __init__(self, key: str, **values: Any) -> None:
         """Look the English sentence up at once: a missing key is our mistake."""
         super().__init__(say(key, **values))
         self.key = key

@@ -123,21 +123,29 @@ def knobs(cls: type) -> Mapping[str, Knob]:
     }
 
 
-def check_values(name: str, cls: type, values: Mapping[str, object]) -> dict[str, Value]:
+def check_values(
+    name: str, cls: type, values: Mapping[str, object]
+) -> dict[str, Value]:
     """The values that were set for a class, each checked against its knob.
 
     Raises:
-        UserError: If a name is no knob of the class, or a value does not fit.
+        UserError: If a name is no knob of the class, a value does not fit, or two
+            faces of one wish are set at once.
     """
     declared = knobs(cls)
     for field in values:
         if field not in declared:
             known = ", ".join(declared)
             raise UserError("knob.unknown", name=name, field=field, known=known)
-    return {
+    checked = {
         field: declared[field].check(f"{name}.{field}", value)
         for field, value in values.items()
     }
+    for field, value in checked.items():
+        other = declared[field].excludes
+        if value is not None and other and checked.get(other) is not None:
+            raise UserError("knob.exclusive", name=name, first=field, second=other)
+    return checked
 
 
 def check_fields(name: str, instance: Any) -> None:
@@ -146,7 +154,7 @@ def check_fields(name: str, instance: Any) -> None:
     Raises:
         UserError: If a value does not fit its knob.
     """
-    for field, declared in knobs(type(instance)).items():
+    for field, declared in knobs(instance.__class__).items():
         value = declared.check(f"{name}.{field}", getattr(instance, field))
         object.__setattr__(instance, field, value)
 
@@ -156,5 +164,5 @@ def merge(
 ) -> dict[str, Value]:
     """Knob values with later ones laid over, clearing what those exclude."""
     declared = knobs(cls)
-    cleared = {declared[field].excludes for field in over}
+    cleared = {declared[field].excludes for field, v in over.items() if v is not None}
     return {k: v for k, v in own.items() if k not in cleared} | dict(over)

@@ -72,7 +72,8 @@ class Network:
         parts = [f"{path}={self.digests[path]}" for path in sorted(self.digests)]
         for path in sorted(self.activations):
             grid = self.activations[path]
-            parts.append(f"{path}={grid.bits},{grid.scale},{grid.zero_point}")
+            ends = f"{array_digest(grid.scale)},{array_digest(grid.zero_point)}"
+            parts.append(f"{path}={grid.bits},{grid.is_symmetric},{ends}")
         for path in sorted(self.others or {}):
             parts.append(f"{path}={array_digest(self.others[path])}")  # type: ignore[index]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

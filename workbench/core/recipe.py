@@ -12,7 +12,8 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, cast
 
 import yaml
 
@@ -27,9 +28,6 @@ from workbench.core.knob import (
     merge,
 )
 from workbench.core.step import TensorStep, steps
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 VERSION = 1
 
@@ -67,8 +65,10 @@ class Choice:
 
     def to_json(self) -> dict[str, Any]:
         """A flat object: ``{"step": name, knob: value, ...}``."""
-        return {"step": self.name} | ({"off": True} if self.is_off else {}) | dict(
-            self.values
+        return (
+            {"step": self.name}
+            | ({"off": True} if self.is_off else {})
+            | dict(self.values)
         )
 
 
@@ -138,9 +138,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no integer from 0 to 2**31 - 1."""
-        is_integer = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        seed = cast("object", self.seed)
+        is_integer = isinstance(seed, int) and not isinstance(seed, bool)
         if not is_integer or not 0 <= self.seed < 2**31:
-            raise UserError("recipe.seed", received=self.seed)
+            raise UserError("recipe.seed", received=seed)
 
     def steps_for(self, path: str) -> tuple[TensorStep, ...]:
         """The steps of one tensor after the cascade, in order.
@@ -158,7 +159,7 @@ class Recipe:
             for choice in laid.values()
             if not choice.is_off
         )
-        for earlier, later in zip(made, made[1:], strict=False):
+        for earlier, later in pairwise(made):
             if later.phase < earlier.phase:
                 raise UserError(
                     "recipe.order", path=path, first=earlier.name, second=later.name
@@ -196,8 +197,10 @@ class Recipe:
     def dumps(self, style: Literal["json", "yaml"] = "yaml") -> str:
         """The recipe as text."""
         if style == "json":
-            return json.dumps(self.to_json(), indent=2) + "\n"
-        return yaml.safe_dump(self.to_json(), sort_keys=False, allow_unicode=True)
+            return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+        return yaml.dump(
+            self.to_json(), Dumper=_Dumper, sort_keys=False, allow_unicode=True
+        )
 
     @property
     def digest(self) -> str:
@@ -213,8 +216,8 @@ class Recipe:
             UserError: If the text is no recipe, or one of a later version.
         """
         try:
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            data = _parse(text)
+        except (yaml.YAMLError, RecursionError) as error:
             line = str(error).splitlines()[0]
             raise UserError("recipe.syntax", detail=line) from error
         return cls.from_json(data)
@@ -240,6 +243,40 @@ class Recipe:
             retraining=None if retraining is None else Retraining(**retraining),
             seed=fields.get("seed", 0),
         )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader with the scalars of YAML 1.2 where those of 1.1 surprise.
+
+    ``off`` is a word and no boolean, and 1e-05 is a number.
+    """
+
+
+class _Dumper(yaml.SafeDumper):
+    """What writes for it: a word that looks like 1e-05 is quoted."""
+
+
+cast("Any", _Loader).yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if not tag.endswith(":bool")]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_FORMS = (
+    ("bool", r"true|false", "tf"),
+    ("float", r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", "-+0123456789"),
+)
+for _tag, _form, _first in _FORMS:
+    for _one in (_Loader, _Dumper):
+        cast("Any", _one).add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}", re.compile(_form), list(_first)
+        )
+
+
+def _parse(text: str) -> object:
+    """JSON or YAML; JSON first, since YAML reads its longest characters as two."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return yaml.load(text, _Loader)
 
 
 @cache
@@ -268,13 +305,11 @@ def _plan(data: object) -> Plan:
 
 
 def _choice(data: object, name: str | None = None) -> Choice:
-    if not isinstance(data, dict):
-        raise UserError("recipe.object", where=name or "step", received=data)
-    values: Mapping[str, Any] = {str(k): v for k, v in data.items()}
-    values = dict(values)
-    name = name or values.pop("step", None)
-    if not isinstance(name, str) or name not in (*steps, "activations"):
-        raise UserError("registry.step", received=name, known=", ".join(steps))
+    values = dict(_object(data, name or "step"))
+    if name is None:
+        name = values.pop("step", None)
+        if not isinstance(name, str) or name not in steps:
+            raise UserError("registry.step", received=name, known=", ".join(steps))
     is_off = values.pop("off", False)
     if not isinstance(is_off, bool):
         raise UserError("knob.bool", name=f"{name}.off", received=is_off)
@@ -282,13 +317,19 @@ def _choice(data: object, name: str | None = None) -> Choice:
 
 
 def _fields(data: object, where: str, known: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise UserError("recipe.object", where=where, received=data)
-    for name in data:
+    fields = _object(data, where)
+    for name in fields:
         if name not in known:
             words = ", ".join(known)
             raise UserError("recipe.unknown", where=where, field=name, known=words)
-    return data
+    return fields
+
+
+def _object(data: object, where: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise UserError("recipe.object", where=where, received=data)
+    fields = cast("dict[object, Any]", data)
+    return {str(name): value for name, value in fields.items()}
 
 
 def _list(data: object, where: str) -> list[object]:
@@ -296,4 +337,4 @@ def _list(data: object, where: str) -> list[object]:
         return []
     if not isinstance(data, list):
         raise UserError("recipe.list", where=where, received=data)
-    return data
+    return cast("list[object]", data)

@@ -7,6 +7,7 @@ register through an entry point of the registry's name.
 from __future__ import annotations
 
 import pkgutil
+import threading
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
@@ -36,6 +37,9 @@ class Registry(Generic[T]):
         self._noun = noun
         self._entries: dict[str, T] = {}
         self._is_found = False
+        self._is_finding = False
+        # The same thread may look up while a module registers itself; others wait.
+        self._lock = threading.RLock()
 
     def add(self, name: str) -> Callable[[E], E]:
         """Decorator that registers an entry under a name."""
@@ -54,24 +58,35 @@ class Registry(Generic[T]):
         """
         self._find()
         if name not in self._entries:
-            known = ", ".join(self._entries)
+            known = ", ".join(self)
             raise UserError(f"registry.{self._noun}", received=name, known=known)
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
         """All names, in order of their modules."""
         self._find()
-        return iter(self._entries)
+        return iter(sorted(self._entries, key=self._home))
 
     def __contains__(self, name: object) -> bool:
         """Whether there is an entry of the name."""
         self._find()
         return name in self._entries
 
+    def _home(self, name: str) -> tuple[str, str]:
+        return str(getattr(self._entries[name], "__module__", "")), name
+
     def _find(self) -> None:
-        if self._is_found:
-            return
-        self._is_found = True
+        with self._lock:
+            if self._is_found or self._is_finding:
+                return
+            self._is_finding = True
+            try:
+                self._import()
+                self._is_found = True
+            finally:
+                self._is_finding = False
+
+    def _import(self) -> None:
         package = import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             import_module(f"{self._package}.{module.name}")
