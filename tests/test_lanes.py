@@ -143,9 +143,7 @@ def test_post_from_another_thread_runs_on_the_loop():
     async def scene():
         where = []
         lanes = Lanes(collect([]), asyncio.get_running_loop())
-        await asyncio.to_thread(
-            lanes.post, lambda: where.append(threading.get_ident())
-        )
+        await asyncio.to_thread(lanes.post, lambda: where.append(threading.get_ident()))
         while not where:
             await asyncio.sleep(0.01)
         await asyncio.to_thread(lanes.close)

@@ -162,7 +162,9 @@ def test_a_session_goes_on_where_it_stopped(files):
     again = Session(*files, name=first.name)
     assert again.recipe == first.recipe
     assert again.budget == 500.0
-    told = [[(v.kind, v.recipe.plans, v.score) for v in s.history] for s in (first, again)]
+    told = [
+        [(v.kind, v.recipe.plans, v.score) for v in s.history] for s in (first, again)
+    ]
     assert told[1][: len(told[0])] == told[0]
     assert again.after.measurement.score == first.after.measurement.score
     assert again.can_undo

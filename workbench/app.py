@@ -83,7 +83,9 @@ class Dashboard(ipywidgets.VBox):
         try:
             self.session = Session(model, data, name=name, lang=lang, **self._options)
         except UserError as error:
-            message = ipywidgets.HTML(f'<p class="wb-error-note">{error.text(lang)}</p>')
+            message = ipywidgets.HTML(
+                f'<p class="wb-error-note">{error.text(lang)}</p>'
+            )
             self.children = (message,)
             return
         self.session.follow(query)
@@ -164,7 +166,9 @@ def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
             (chip.add_class if one == name else chip.remove_class)("mod-active")
 
     for name in sliders:
-        chip = ipywidgets.Button(description=say(f"screen.chip.{name}", scope.session.lang))
+        chip = ipywidgets.Button(
+            description=say(f"screen.chip.{name}", scope.session.lang)
+        )
         chip.add_class("wb-chip")
         chip.on_click(lambda _, name=name: choose(name))
         chips.append(chip)

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from workbench.core.bins import weight_bins
 from workbench.core.compress import activation_grids, compress
 from workbench.core.cost import sizes
 from workbench.core.errors import UserError
-from workbench.core.history import Visit, visited
+from workbench.core.history import Visit
 from workbench.core.network import array_digest
 from workbench.core.snapshot import Outcome
 
@@ -71,6 +74,16 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
         if measured.is_exact:
             visit = Visit.of(recipe, "before", outcome.sizes.packed.value, measured)
             yield lambda visit=visit: session.visit(visit)
+
+
+def binning(session: Session) -> Iterator[Delivery]:
+    """Bin every kernel's weights for the browser."""
+    bins = {
+        path: weight_bins(np.sort(values, axis=None))
+        for path, values in session.weights.items()
+        if values.size
+    }
+    yield lambda: session.set(bins=bins)
 
 
 def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Delivery]:
@@ -133,7 +146,14 @@ def saving(
     from workbench.export.bundle import write_bundle
 
     yield session.saying("session.saving")
-    files = write_bundle(session, folder, formats, is_forced=is_forced)
+    files = write_bundle(
+        session.workload,
+        outcome.network,
+        outcome.recipe,
+        folder,
+        formats,
+        is_forced=is_forced,
+    )
     yield lambda: session.set(saved=files)
     yield session.saying("session.saved", folder=str(folder))
 

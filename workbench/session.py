@@ -42,6 +42,7 @@ class Session(State):
         data: What `workbench.engine.workload.open_workload` takes; a demo brings its
             own.
         name: Name of an earlier session to go on with; None starts a new one.
+        recipe: Recipe to start a new session with.
         lang: Language of texts, ``en`` or ``zh``.
         is_kept: Whether the session is kept in the user's folder.
         **options: Further arguments of `open_workload`.
@@ -50,12 +51,13 @@ class Session(State):
         UserError: If the model's file cannot be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options, by name
         self,
         model: Any,
         data: Any = None,
         *,
         name: str | None = None,
+        recipe: Recipe | None = None,
         lang: str = "en",
         is_kept: bool = True,
         **options: Any,
@@ -63,14 +65,15 @@ class Session(State):
         """Read the weights at once; the rest follows on the task lane."""
         super().__init__(lang=lang)
         self.demo = model if _is_demo(model) else None
-        self.model, self.data = _files(model, data)
+        self.model, self.data = located(model, data)
         self.options = options
         self.digests: Mapping[str, str] = {}
         self.seen: Mapping[str, Any] = {}
         self.evaluator: Any = None
         self.other_parameters = 0
         self.task: Task | None = None
-        self._timeline = Timeline(Recipe())
+        self.recipe = recipe or Recipe()
+        self._timeline = Timeline(self.recipe)
         self.lanes = Lanes(self._fail, _running_loop())
         if isinstance(self.model, str | Path):
             first = glance(Path(self.model))
@@ -282,13 +285,16 @@ class Session(State):
     ) -> None:
         """Take over the kernels; what was made of other ones is forgotten."""
         digests = {path: array_digest(values) for path, values in weights.items()}
-        if digests != self.digests:
+        is_new = digests != self.digests
+        if is_new:
             self.before = None
         self.digests = digests
         self.other_parameters = other_parameters
         self.set(sites=tuple(kernels), weights=dict(weights))
         original = jobs.network_for(self, Recipe())
         self.original_sizes = sizes(original, other_parameters)
+        if is_new:
+            self.lanes.wish("bins", lambda: jobs.binning(self))
 
     def _recall(self) -> None:
         """Go on where the session of this name stopped."""
@@ -323,7 +329,7 @@ def _is_demo(model: Any) -> bool:
     return is_name and not Path(model).exists()
 
 
-def _files(model: Any, data: Any) -> tuple[Any, Any]:
+def located(model: Any, data: Any) -> tuple[Any, Any]:
     """The model and data, with the name of a demo turned into its files."""
     if not _is_demo(model):
         return model, data

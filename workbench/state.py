@@ -44,6 +44,7 @@ class State(traitlets.HasTraits):
         workload: The opened `workbench.engine.workload.Workload`; None until it is.
         sites: The model's kernels, `workbench.core.tensor.Site`.
         weights: Their original values by path, float32.
+        bins: Their `WeightBins` by path, for the browser; empty until computed.
         recipe: What the user wishes for.
         selection: Paths of the selected kernels; empty means all.
         budget: Bytes to stay below; None for no budget.
@@ -65,6 +66,7 @@ class State(traitlets.HasTraits):
     workload = traitlets.Any(None)
     sites = traitlets.Tuple()
     weights = traitlets.Dict()
+    bins = traitlets.Dict()
     recipe = traitlets.Instance(Recipe, ())
     selection = traitlets.Tuple()
     budget = traitlets.Float(None, allow_none=True)

@@ -54,7 +54,10 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
         axis(say("chart.losses.x", lang), rangemode="tozero"),
         axis(say("chart.losses.loss", lang)),
         yaxis2=axis(
-            say("chart.losses.score", lang), overlaying="y", side="right", showgrid=False
+            say("chart.losses.score", lang),
+            overlaying="y",
+            side="right",
+            showgrid=False,
         ),
         margin={"l": 56, "r": 56, "t": 36, "b": 48},
     )

@@ -137,14 +137,14 @@ def _largest(values: NDArray[np.float32]) -> float:
     return float(max(values.max(initial=0), -values.min(initial=0)))
 
 
-def _count(values: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+def _count(
+    values: NDArray[np.float32], edges: NDArray[np.float64]
+) -> NDArray[np.int64]:
     counts, _ = np.histogram(values, BINS, (edges[0], edges[-1]))
     return counts.astype(np.int64)
 
 
-def threshold_of(
-    snapshot: Snapshot, paths: list[str] | None = None
-) -> float | None:
+def threshold_of(snapshot: Snapshot, paths: list[str] | None = None) -> float | None:
     """The smallest kept magnitude, if it lies above everything that was pruned.
 
     Args:

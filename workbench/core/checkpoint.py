@@ -113,7 +113,6 @@ def _load_tensor(
 
 def _load_grid(pair: NDArray[np.float32], bits: int) -> Grid:
 
-
     return Grid(pair[0], pair[1].astype(np.int32), bits, False)
 
 

@@ -28,7 +28,7 @@ def initial_query() -> dict[str, str]:
         from voila.utils import wait_for_request
 
         wait_for_request()
-    if "VOILA_REQUEST_URL" not in os.environ:
+    if not os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
         return {}
     return dict(parse_qsl(os.environ.get("QUERY_STRING", "")))
 

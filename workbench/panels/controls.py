@@ -64,7 +64,7 @@ class Control:
             self._moved(change["new"])
 
 
-def slider(
+def slider(  # noqa: PLR0913  # where it comes from, and what it moves
     scope: Scope,
     step: str,
     name: str,

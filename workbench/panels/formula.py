@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from math import isinf
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -11,6 +12,7 @@ import numpy as np
 from workbench.charts.weights import threshold_of
 from workbench.core.affine import limits
 from workbench.core.codes import Affine
+from workbench.core.noise import sqnr
 
 if TYPE_CHECKING:
     from workbench.core.tensor import CompressedTensor
@@ -79,23 +81,19 @@ def _quantization(code: Affine) -> str:
 
 
 def _error(scope: Scope, path: str, tensor: CompressedTensor) -> str:
-    weights = scope.session.weights[path].astype(np.float64)
-    gap = tensor.dense - weights
-    noise = float(np.sum(gap * gap))
-    signal = float(np.sum(weights * weights))
-    if noise == 0 or signal == 0:
+    weights = scope.session.weights[path]
+    ratio = sqnr([weights], [tensor.dense])
+    if isinf(ratio):
         return scope.say("screen.formula.exact")
-    sqnr = 10 * np.log10(signal / noise)
-    largest = float(np.abs(gap).max())
+    largest = float(np.abs(tensor.dense - weights).max())
     return scope.say(
-        "screen.formula.error", sqnr=f"{sqnr:.1f}", largest=f"{largest:.4g}"
+        "screen.formula.error", sqnr=f"{ratio:.1f}", largest=f"{largest:.4g}"
     )
 
 
 def _equals(name: str, value: str) -> str:
-    return (
-        f"<mspace width='1.5em'/><mi>{name}</mi><mo>=</mo><mtext>{escape(value)}</mtext>"
-    )
+    space = "<mspace width='1.5em'/>"
+    return f"{space}<mi>{name}</mi><mo>=</mo><mtext>{escape(value)}</mtext>"
 
 
 def _math(inner: str) -> str:

@@ -80,8 +80,7 @@ def layer_table(scope: Scope) -> ipywidgets.Widget:
     def follow() -> None:
         table.selected = list(session.selection)
 
-    box = ipywidgets.VBox([table, _overrides(scope)])
-    return box
+    return ipywidgets.VBox([table, _overrides(scope)])
 
 
 def _row(scope: Scope, site: Site) -> dict[str, Any]:
@@ -134,9 +133,11 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
         "uniform",
         knobs(steps["uniform"])["bits"],
         lambda value: for_selected(
-            lambda recipe, path: switch_off(recipe, "uniform", path)
-            if value == FLOAT_BITS
-            else set_knobs(recipe, "uniform", path, bits=value),
+            lambda recipe, path: (
+                switch_off(recipe, "uniform", path)
+                if value == FLOAT_BITS
+                else set_knobs(recipe, "uniform", path, bits=value)
+            ),
             "own bits",
         ),
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from html import escape
+from math import isinf
 from typing import TYPE_CHECKING
 
 import ipywidgets
-import numpy as np
 
 from workbench.core.cost import work
+from workbench.core.noise import sqnr
 from workbench.panels import words
 
 if TYPE_CHECKING:
@@ -62,20 +63,12 @@ def _noise(scope: Scope, outcome: Outcome) -> str:
     """Signal to quantization-and-pruning noise of each tensor, in dB."""
     lines = ""
     for site in scope.session.sites:
-        value = _sqnr(scope.session.weights[site.path], outcome, site.path)
+        tensor = outcome.network.tensors[site.path]
+        value = sqnr([scope.session.weights[site.path]], [tensor.dense])
         lines += (
             f"<tr><td>{escape(site.path)}</td>"
-            f'<td class="wb-number">{"∞" if np.isinf(value) else f"{value:.1f} dB"}</td>'
+            f'<td class="wb-number">{"∞" if isinf(value) else f"{value:.1f} dB"}</td>'
             "</tr>"
         )
-    return (
-        f'<table class="wb-table"><tr><th>{escape(scope.say("screen.column.path"))}</th>'
-        f"<th>SQNR</th></tr>{lines}</table>"
-    )
-
-
-def _sqnr(weights: np.ndarray, outcome: Outcome, path: str) -> float:
-    signal = float(np.vdot(weights, weights))
-    gap = outcome.network.tensors[path].dense - weights
-    noise = float(np.vdot(gap, gap))
-    return float("inf") if noise == 0 or signal == 0 else 10 * np.log10(signal / noise)
+    heads = f"<th>{escape(scope.say('screen.column.path'))}</th><th>SQNR</th>"
+    return f'<table class="wb-table"><tr>{heads}</tr>{lines}</table>'

@@ -38,9 +38,7 @@ def recipe_text(scope: Scope) -> ipywidgets.Widget:
 
     use.on_click(lambda _: load(area.value))
     get.on_click(
-        lambda _: scope.address.download(
-            "recipe.yaml", session.recipe.dumps().encode()
-        )
+        lambda _: scope.address.download("recipe.yaml", session.recipe.dumps().encode())
     )
     link.on_click(lambda _: scope.address.copy(_link(scope)))
     file.observe(uploaded, "value")

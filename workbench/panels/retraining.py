@@ -9,7 +9,7 @@ import ipywidgets
 from workbench.core.errors import UserError
 from workbench.core.knob import knobs
 from workbench.core.recipe import Retraining
-from workbench.panels.controls import choice, number
+from workbench.panels.controls import Control, choice, number
 
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
@@ -17,60 +17,75 @@ if TYPE_CHECKING:
 
 def retraining(scope: Scope) -> ipywidgets.Widget:
     """Knobs of a retraining, its button and its progress."""
-    session = scope.session
     controls = {}
     for name, knob in knobs(Retraining).items():
         make = choice if knob.kind == "choice" else number
         controls[name] = make(scope, "retraining", name, knob, lambda _: None)
-        controls[name].widget.value = getattr(Retraining(), name)
-    start, stop = _buttons(scope)
-    bar = ipywidgets.FloatProgress(min=0, max=1, layout={"width": "auto"})
-    words = ipywidgets.HTML()
-    note = ipywidgets.HTML()
-    note.add_class("wb-note")
+        controls[name].show(getattr(Retraining(), name))
+
+    @scope.watch("recipe")
+    def take_over() -> None:
+        if scope.session.recipe.retraining is not None:
+            for name, control in controls.items():
+                control.show(getattr(scope.session.recipe.retraining, name))
+
+    @scope.watch("retrained")
+    def allow() -> None:
+        has_earlier = scope.session.retrained is not None
+        controls["start"].enable(is_enabled=has_earlier)
+
+    fields = [control.widget for control in controls.values()]
+    group = ipywidgets.VBox(
+        [_buttons(scope, controls), *_report(scope), *fields],
+    )
+    group.add_class("wb-group")
+    return group
+
+
+def _buttons(scope: Scope, controls: dict[str, Control]) -> ipywidgets.Widget:
+    session = scope.session
+    start = ipywidgets.Button(
+        description=scope.say("screen.retrain"), button_style="primary"
+    )
+    stop = ipywidgets.Button(description=scope.say("screen.cancel"))
+    stop.on_click(lambda _: session.cancel())
 
     def go(_: Any) -> None:
-        wish = Retraining(**{name: c.widget.value for name, c in controls.items()})
+        wish = {name: control.widget.value for name, control in controls.items()}
         try:
-            session.retrain(wish)
+            session.retrain(Retraining(**wish))
         except UserError as error:
             session.fail(error)
 
     start.on_click(go)
 
-    @scope.watch("recipe")
-    def take_over() -> None:
-        if session.recipe.retraining is not None:
-            for name, control in controls.items():
-                control.show(getattr(session.recipe.retraining, name))
-
-    @scope.watch("workload", "is_retraining", "retrained")
+    @scope.watch("workload", "is_retraining")
     def allow() -> None:
         start.disabled = session.is_retraining or not session.can_train
         stop.disabled = not session.is_retraining
-        controls["start"].enable(is_enabled=session.retrained is not None)
-        is_off = session.workload is not None and not session.can_train
-        note.value = scope.say("session.no_training_data") if is_off else ""
+
+    row = ipywidgets.HBox([start, stop])
+    row.add_class("wb-presets")
+    return row
+
+
+def _report(scope: Scope) -> list[ipywidgets.Widget]:
+    """Progress, and why there is no retraining where there is none."""
+    bar = ipywidgets.FloatProgress(min=0, max=1, layout={"width": "auto"})
+    words = ipywidgets.HTML()
+    note = ipywidgets.HTML()
+    note.add_class("wb-note")
 
     @scope.watch("progress")
     def report() -> None:
         bar.value, words.value = _progress(scope)
 
-    row = ipywidgets.HBox([start, stop])
-    row.add_class("wb-presets")
-    fields = [control.widget for control in controls.values()]
-    group = ipywidgets.VBox([row, bar, words, note, *fields])
-    group.add_class("wb-group")
-    return group
+    @scope.watch("workload")
+    def explain() -> None:
+        is_off = scope.session.workload is not None and not scope.session.can_train
+        note.value = scope.say("session.no_training_data") if is_off else ""
 
-
-def _buttons(scope: Scope) -> tuple[ipywidgets.Button, ipywidgets.Button]:
-    start = ipywidgets.Button(
-        description=scope.say("screen.retrain"), button_style="primary"
-    )
-    stop = ipywidgets.Button(description=scope.say("screen.cancel"))
-    stop.on_click(lambda _: scope.session.cancel())
-    return start, stop
+    return [bar, words, note]
 
 
 def _progress(scope: Scope) -> tuple[float, str]:

@@ -32,7 +32,9 @@ def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
         for name in FORMATS
     }
     folder = ipywidgets.Text(
-        value="compressed", description=scope.say("screen.folder"), layout={"width": "auto"}
+        value="compressed",
+        description=scope.say("screen.folder"),
+        layout={"width": "auto"},
     )
     force = ipywidgets.Checkbox(description=scope.say("screen.force"), indent=False)
     save = ipywidgets.Button(

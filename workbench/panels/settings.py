@@ -14,6 +14,7 @@ from workbench.core.presets import MISTAKES, PRESETS
 from workbench.core.recipe import Recipe
 from workbench.core.step import steps
 from workbench.panels.controls import FLOAT_BITS, Control, bit_slider, choice, slider
+from workbench.panels.live import live_weights
 
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
@@ -38,7 +39,8 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
         sliders["activation_bits"].widget,
         _calibration_note(scope),
     )
-    return [_presets(scope), pruning, quantization, _budget(scope)], sliders
+    live = live_weights(scope, sliders)
+    return [_presets(scope), pruning, quantization, live, _budget(scope)], sliders
 
 
 def preset_recipe(recipe: Recipe, preset: Recipe) -> Recipe:
