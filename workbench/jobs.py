@@ -134,8 +134,9 @@ def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery
             yield lambda visit=visit: session.visit(visit)
 
 
-def saving(
+def saving(  # noqa: PLR0913  # what is saved where, by name
     session: Session,
+    task: Task,
     outcome: Outcome,
     folder: Path,
     formats: tuple[str, ...],
@@ -143,18 +144,24 @@ def saving(
     is_forced: bool,
 ) -> Iterator[Delivery]:
     """Write the result, its recipe and a report into a new folder."""
+    from workbench.export.artifact import Stopped
     from workbench.export.bundle import write_bundle
 
     yield session.saying("session.saving")
-    files = write_bundle(
-        session.workload,
-        outcome.network,
-        outcome.recipe,
-        folder,
-        formats,
-        is_forced=is_forced,
-    )
-    yield lambda: session.set(saved=files)
+    try:
+        bundle = write_bundle(
+            session.workload,
+            outcome.network,
+            outcome.recipe,
+            folder,
+            formats,
+            is_forced=is_forced,
+            should_stop=lambda: task.is_cancelled,
+        )
+    except Stopped:
+        yield session.saying("session.not_saved")
+        return
+    yield lambda: session.set(saved=bundle)
     yield session.saying("session.saved", folder=str(folder))
 
 

@@ -208,8 +208,8 @@ class Session(State):
             raise UserError("session.not_open")
         self.task = self.lanes.submit(
             "session.saving",
-            lambda _: jobs.saving(
-                self, outcome, Path(folder), formats, is_forced=is_forced
+            lambda task: jobs.saving(
+                self, task, outcome, Path(folder), formats, is_forced=is_forced
             ),
         )
 

@@ -179,7 +179,8 @@ async function render({ model, el, signal }) {
 
   for (const [name, id] of Object.entries(model.get("followed"))) {
     const slider = await model.widget_manager.get_model(id);
-    const hear = () => move(name, valueOf(slider));
+    // What the kernel shows on a slider is not a hand that moves it.
+    const hear = () => slider._state_lock ?? move(name, valueOf(slider));
     slider.on("change:value change:index", hear);
     signal.addEventListener("abort", () => slider.off("change:value change:index", hear));
   }

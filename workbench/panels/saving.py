@@ -101,8 +101,7 @@ def _listing(scope: Scope) -> str:
         if one.latency_ms is not None:
             parts.append(f"{one.latency_ms.value:.3g} ms")
         notes = "".join(
-            f"<li>{escape(scope.say(key, **dict(values)))}</li>"
-            for key, values in one.notes
+            f"<li>{escape(note.text(lang))}</li>" for note in one.notes
         )
         lines.append(f"<li>{' '.join(parts)}<ul>{notes}</ul></li>")
     return f"<ul>{''.join(lines)}</ul>"
