@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Range = Literal["minmax", "mse"]
 _BYTE = 8
+# Grids end here, so that neither a range nor a grid point leaves float32.
+_WIDEST = np.float32(2.0**126)
 SHRINK_FACTORS = np.linspace(0.2, 1.0, 41, dtype=np.float32)
 
 
@@ -72,17 +74,13 @@ def grid_between(
         bits: Bit width, 2 to 16.
         is_symmetric: Which of the two grids.
     """
-    low = np.minimum(np.asarray(low, np.float32), np.float32(0))
-    high = np.maximum(np.asarray(high, np.float32), np.float32(0))
+    low = np.clip(np.asarray(low, np.float32), -_WIDEST, np.float32(0))
+    high = np.clip(np.asarray(high, np.float32), np.float32(0), _WIDEST)
     smallest, largest = limits(bits, is_symmetric=is_symmetric)
     if is_symmetric:
         scale = _positive(np.maximum(-low, high) / np.float32(largest))
         return Grid(scale, np.zeros(scale.shape, np.int32), bits, is_symmetric)
-    with np.errstate(over="ignore"):
-        width = (high - low) / np.float32(largest)
-    # A range beyond float32 still has a scale within it.
-    parts = high / np.float32(largest) - low / np.float32(largest)
-    scale = _positive(np.where(np.isinf(width), parts, width))
+    scale = _positive((high - low) / np.float32(largest))
     zero_point = np.clip(np.rint(-low / scale), smallest, largest).astype(np.int32)
     return Grid(scale, zero_point, bits, is_symmetric)
 

@@ -15,8 +15,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, cast
 
-import yaml
-
+from workbench.core import notation
 from workbench.core.activations import ActivationQuantization
 from workbench.core.errors import UserError
 from workbench.core.knob import (
@@ -196,11 +195,8 @@ class Recipe:
 
     def dumps(self, style: Literal["json", "yaml"] = "yaml") -> str:
         """The recipe as text."""
-        if style == "json":
-            return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
-        return yaml.dump(
-            self.to_json(), Dumper=_Dumper, sort_keys=False, allow_unicode=True
-        )
+        values = self.to_json()
+        return notation.json_of(values) if style == "json" else notation.yaml_of(values)
 
     @property
     def digest(self) -> str:
@@ -216,10 +212,9 @@ class Recipe:
             UserError: If the text is no recipe, or one of a later version.
         """
         try:
-            data = _parse(text)
-        except (yaml.YAMLError, RecursionError) as error:
-            line = str(error).splitlines()[0]
-            raise UserError("recipe.syntax", detail=line) from error
+            data = notation.parse(text)
+        except ValueError as error:
+            raise UserError("recipe.syntax", detail=error) from error
         return cls.from_json(data)
 
     @classmethod
@@ -243,40 +238,6 @@ class Recipe:
             retraining=None if retraining is None else Retraining(**retraining),
             seed=fields.get("seed", 0),
         )
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with the scalars of YAML 1.2 where those of 1.1 surprise.
-
-    ``off`` is a word and no boolean, and 1e-05 is a number.
-    """
-
-
-class _Dumper(yaml.SafeDumper):
-    """What writes for it: a word that looks like 1e-05 is quoted."""
-
-
-cast("Any", _Loader).yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if not tag.endswith(":bool")]
-    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_FORMS = (
-    ("bool", r"true|false", "tf"),
-    ("float", r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", "-+0123456789"),
-)
-for _tag, _form, _first in _FORMS:
-    for _one in (_Loader, _Dumper):
-        cast("Any", _one).add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}", re.compile(_form), list(_first)
-        )
-
-
-def _parse(text: str) -> object:
-    """JSON or YAML; JSON first, since YAML reads its longest characters as two."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return yaml.load(text, _Loader)
 
 
 @cache
