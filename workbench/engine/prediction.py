@@ -9,6 +9,7 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -29,17 +30,21 @@ class Predictor:
 
         self._said = tf.function(said, input_signature=[spec], autograph=False)
 
-    def batches(self, x: tuple[NDArray[Any], ...], size: int) -> Iterator[Any]:
+    def batches(
+        self, x: tuple[NDArray[Any], ...], order: NDArray[np.int64], size: int
+    ) -> Iterator[Any]:
         """The outputs for one batch of samples after another.
 
         Args:
             x: Inputs, samples first.
+            order: Which samples.
             size: Samples at a time; the last batch may be smaller.
 
         Yields:
             An array, samples first, or a list of them where the model has several
             outputs.
         """
-        for first in range(0, len(x[0]), size):
-            said = self._said([part[first : first + size] for part in x])
+        for first in range(0, len(order), size):
+            now = order[first : first + size]
+            said = self._said([part[now] for part in x])
             yield tf.nest.map_structure(lambda part: part.numpy(), said)

@@ -58,8 +58,9 @@ def teacher(
             inputs if len(inputs) > 1 else inputs[0], training=training
         )
 
+    everything = np.arange(len(train))
     parts: list[NDArray[np.float32]] = []
-    for said in Predictor(forward, train.x).batches(train.x, batch):
+    for said in Predictor(forward, train.x).batches(train.x, everything, batch):
         usable = isinstance(said, np.ndarray) and (
             from_logits or are_probabilities(said)
         )

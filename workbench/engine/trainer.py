@@ -14,7 +14,6 @@ from workbench.core.errors import UserError
 from workbench.core.measurement import Progress, Retrained
 from workbench.engine import schedule
 from workbench.engine.adam import corrected
-from workbench.engine.batch_norm import freeze_statistics
 from workbench.engine.pace import Pace
 from workbench.engine.prediction import Predictor
 from workbench.engine.student import Student
@@ -160,7 +159,7 @@ class _Run:
         said = 0.0
         while tally.step < self._steps and not self._should_stop():
             at = first + tally.step
-            if at == self._freeze_at and freeze_statistics(self._student.model):
+            if at == self._freeze_at and self._student.normalizations.freeze():
                 self._loop.compile()
             until = self._freeze_at if at < self._freeze_at else first + self._steps
             count = self._pace.count(min(until, first + self._steps) - at)
@@ -189,8 +188,9 @@ class _Run:
         """Score the weights as they are; with the result where it is the best."""
         began = time.monotonic()
         network = self._student.network()
-        x = tuple(part[self._held] for part in self._train.x)
-        said = list(self._predictor.batches(x, self._scored_size))
+        said = list(
+            self._predictor.batches(self._train.x, self._held, self._scored_size)
+        )
         outputs = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *said)
         results = self._metric.results(self._train.y[self._held], outputs)
         score = float(results.mean(dtype=np.float64))
