@@ -52,13 +52,14 @@ function initialize({ model, signal }) {
     });
     model.save_changes();
   };
+  const write = () => {
+    const wanted = model.get("wanted");
+    if (!isOwnPage() || !Object.keys(wanted).length) return;
+    history.replaceState(history.state, "", withQuery(location.href, wanted));
+    if (wanted.lang) document.documentElement.lang = wanted.lang;
+    report();
+  };
   const acts = {
-    query: ({ changes }) => {
-      if (!isOwnPage()) return;
-      history.replaceState(history.state, "", withQuery(location.href, changes));
-      if (changes.lang) document.documentElement.lang = changes.lang;
-      report();
-    },
     copy: ({ text, id }) =>
       copy(text).then(
         () => model.send({ event: "copied", id, done: true }),
@@ -67,9 +68,11 @@ function initialize({ model, signal }) {
     download: ({ name }, buffers) => download(name, buffers[0]),
   };
   model.on("msg:custom", (message, buffers) => acts[message.act]?.(message, buffers));
+  model.on("change:wanted", write);
   watchTheme(report, signal);
   addEventListener("hashchange", report, { signal });
   report();
+  write();
 }
 
 export default { initialize };

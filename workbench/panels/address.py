@@ -51,6 +51,7 @@ class Address(AnyWidget):
     ).tag(sync=True)
     href = traitlets.Unicode().tag(sync=True)
     theme = traitlets.Unicode().tag(sync=True)
+    wanted = traitlets.Dict().tag(sync=True)
     writable = traitlets.Bool(default_value=False).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -64,9 +65,10 @@ class Address(AnyWidget):
         """Change entries of the query, without a new page or a step in its history.
 
         Args:
-            **changes: New values; an empty one takes the entry away.
+            **changes: New values; an empty one takes the entry away. A page that
+                opens later follows them too.
         """
-        self.send({"act": "query", "changes": changes})
+        self.wanted = {**self.wanted, **changes}
 
     def copy(self, text: str, name: str = "") -> None:
         """Put a text on the clipboard; `on_copied` hears how it went."""
