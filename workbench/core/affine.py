@@ -140,7 +140,8 @@ def quantize(values: NDArray[np.float32], grid: Grid) -> NDArray[np.integer[Any]
         ties go to even.
     """
     smallest, largest = grid.limits
-    q = values / grid.scale
+    with np.errstate(over="ignore"):
+        q = values / grid.scale
     np.rint(q, out=q)
     if not grid.is_symmetric:
         q += grid.zero_point.astype(np.float32)

@@ -133,8 +133,14 @@ def resolve(
         weights: The kernels just before pruning, for the thresholds; None where they
             are not at hand.
     """
+    skipped = {(one.path, one.step) for one in network.skipped}
     levels = tuple(
-        _level(path, tensor, recipe.steps_for(path), (weights or {}).get(path))
+        _level(
+            path,
+            tensor,
+            [s for s in recipe.steps_for(path) if (path, s.name) not in skipped],
+            (weights or {}).get(path),
+        )
         for path, tensor in network.tensors.items()
     )
     return ResolvedRecipe(
@@ -164,7 +170,7 @@ def library_versions() -> dict[str, str]:
 def _level(
     path: str,
     tensor: CompressedTensor,
-    steps: tuple[TensorStep, ...],
+    steps: list[TensorStep],
     before: NDArray[np.float32] | None,
 ) -> Level:
     return Level(
