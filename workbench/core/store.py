@@ -122,7 +122,7 @@ def publish(
         try:
             yield draft
         except OSError as error:
-            if error.errno in _FULL | _DENIED:
+            if is_disk_error(error):
                 raise _refusal(folder, error) from error
             raise
         with writing(folder):
@@ -135,10 +135,12 @@ def check_publishable(folder: Path, *, mark: str, force: bool = False) -> None:
     """Refuse a folder that `publish` would refuse; worth asking before long work.
 
     Raises:
-        UserError: If there is something that may not be replaced.
+        UserError: If there is something that may not be replaced, or no folder can
+            be made there.
     """
     with writing(folder):
         if not folder.exists():
+            _check_place(folder.absolute())
             return
         if folder.is_dir() and not any(folder.iterdir()):
             return
@@ -146,6 +148,19 @@ def check_publishable(folder: Path, *, mark: str, force: bool = False) -> None:
             raise UserError("store.exists", path=folder)
         if not (folder / mark).is_file():
             raise UserError("store.foreign", path=folder, mark=mark)
+
+
+def _check_place(folder: Path) -> None:
+    """Refuse a place where no folder can be made, as the system would later."""
+    nearest = next(parent for parent in folder.parents if parent.exists())
+    number = errno.EACCES if nearest.is_dir() else errno.ENOTDIR
+    if number == errno.ENOTDIR or not os.access(nearest, os.W_OK):
+        raise OSError(number, os.strerror(number))
+
+
+def is_disk_error(error: OSError) -> bool:
+    """Whether the system refused to write: no space, or no permission."""
+    return error.errno in _FULL | _DENIED
 
 
 @contextlib.contextmanager

@@ -1,0 +1,87 @@
+"""Results as the command line gives them: fields for scripts, words for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.cli.voice import Voice
+    from workbench.core.cost import Sizes
+    from workbench.core.measurement import Difference, Measurement, MetricInfo
+    from workbench.core.network import Network
+    from workbench.core.quantity import Quantity
+    from workbench.core.tensor import Site
+
+
+def metric(info: MetricInfo) -> dict[str, Any]:
+    """What the score means."""
+    return {"name": info.name, "higher_is_better": info.higher_is_better}
+
+
+def measurement(measured: Measurement | None) -> dict[str, Any] | None:
+    """A score with its paired difference, which the original has none of."""
+    if measured is None:
+        return None
+    gap = measured.difference
+    return {
+        "score": measured.score,
+        "low": measured.low,
+        "high": measured.high,
+        "difference": None
+        if gap is None
+        else {"value": gap.value, "low": gap.low, "high": gap.high},
+        "seen": measured.seen,
+        "total": measured.total,
+        "turned_wrong": measured.turned_wrong,
+        "turned_right": measured.turned_right,
+        "provenance": measured.provenance,
+    }
+
+
+def quantity(amount: Quantity) -> dict[str, Any]:
+    """A number of bytes with its origin."""
+    return {"bytes": int(amount.value), "provenance": amount.provenance}
+
+
+def sizes(original: Sizes, result: Sizes) -> dict[str, Any]:
+    """What the original and the result take, by way of storing."""
+    named = {
+        "original": original.float32,
+        "float32": result.float32,
+        "dense": result.dense,
+        "packed": result.packed,
+        "entropy": result.entropy,
+    }
+    return {name: quantity(amount) for name, amount in named.items()}
+
+
+def tensors(
+    sites: tuple[Site, ...], network: Network, voice: Voice
+) -> list[dict[str, Any]]:
+    """Each kernel, what became of it, and why not."""
+    reasons: dict[str, str] = {}
+    for skipped in network.skipped:
+        reasons.setdefault(skipped.path, voice.say(skipped.reason))
+    return [
+        {
+            "path": site.path,
+            "parameters": site.parameters,
+            "sparsity": network.tensors[site.path].sparsity,
+            "bits": network.tensors[site.path].bits,
+            "skipped": reasons.get(site.path),
+        }
+        for site in sites
+    ]
+
+
+def score(value: float, info: MetricInfo) -> str:
+    """A score in words: a percentage where it is an accuracy."""
+    return f"{value:.2%}" if info.is_accuracy else f"{value:.4g}"
+
+
+def change(gap: Difference, info: MetricInfo, voice: Voice) -> str:
+    """A difference in words, with its interval."""
+    factor, form = (100, "{:+.2f}") if info.is_accuracy else (1, "{:+.4g}")
+    value, low, high = (form.format(factor * x) for x in (gap.value, gap.low, gap.high))
+    key = "screen.points" if info.is_accuracy else "screen.difference"
+    return voice.say(key, value=value, low=low, high=high)

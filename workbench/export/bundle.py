@@ -1,0 +1,79 @@
+"""A whole result in one folder: the files, the recipe, what was really done, a report.
+
+The folder appears when everything in it is written and has been read back, or not at
+all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from workbench.core.resolved import FILE_NAME as MARK
+from workbench.core.resolved import ResolvedRecipe, resolve
+from workbench.core.store import publish, write_atomic
+from workbench.export.artifact import Artifact, ExportJob, exporters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
+    from workbench.engine.workload import Workload
+
+RECIPE = "recipe.yaml"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """What was saved.
+
+    Attributes:
+        folder: The folder.
+        artifacts: The exporters' files in it.
+    """
+
+    folder: Path
+    artifacts: tuple[Artifact, ...]
+
+
+def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
+    workload: Workload,
+    network: Network,
+    recipe: Recipe,
+    folder: Path,
+    formats: Sequence[str],
+    *,
+    is_forced: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Bundle:
+    """Write a result.
+
+    Args:
+        workload: Where it came from.
+        network: The compressed network.
+        recipe: What made it.
+        folder: The folder to make.
+        formats: Names of exporters.
+        is_forced: Whether an earlier result is replaced.
+        should_stop: Asked between steps of an export.
+
+    Raises:
+        UserError: If something cannot be exported or written.
+        Stopped: Once it should stop.
+    """
+    with publish(folder, mark=MARK, force=is_forced) as draft:
+        job = ExportJob(workload, network, recipe, draft, should_stop)
+        artifacts = [exporters[name](job) for name in formats]
+        write_atomic(draft / RECIPE, recipe.dumps())
+        write_atomic(draft / MARK, _resolved(workload, network, recipe).dumps())
+    moved = (replace(one, path=folder / one.path.name) for one in artifacts)
+    return Bundle(folder, tuple(moved))
+
+
+def _resolved(workload: Workload, network: Network, recipe: Recipe) -> ResolvedRecipe:
+    """What was done; a threshold is known where the original's weights were pruned."""
+    hashes = {"workload": workload.digest, "data": workload.data.digest}
+    weights = workload.weights if network.others is None else None
+    return resolve(recipe, network, model=workload.name, hashes=hashes, weights=weights)
