@@ -7,7 +7,7 @@ Keras 3.
 from pathlib import Path
 
 import numpy as np
-import tf_keras as keras
+import tf_keras as keras  # pyright: ignore[reportMissingImports]
 
 L = keras.layers
 

@@ -62,9 +62,14 @@ def inputs(model: keras.Model, arrays: Arrays, split: str) -> Any:
     return [arrays[f"x_{split}_{tensor.name}"] for tensor in model.inputs]
 
 
+def predict(model: Any, x: Any) -> Any:
+    """What plain Keras predicts."""
+    return model.predict(x, verbose=0)
+
+
 def accuracy(model: keras.Model, arrays: Arrays) -> float:
     """The test accuracy, by plain Keras."""
-    scores = model.predict(inputs(model, arrays, "test"), batch_size=TEST, verbose=0)
+    scores = predict(model, inputs(model, arrays, "test"))
     return float((scores.argmax(-1) == arrays["y_test"]).mean())
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.core.errors import UserError
 from workbench.engine.data_sources import input_names
+from workbench.engine.graph import looked_up
 from workbench.engine.layers import first_line, pack, values_of
 
 if TYPE_CHECKING:
@@ -31,14 +32,15 @@ def check_split(split: Split, which: str, model: keras.Model) -> None:
         UserError: In one sentence that says what must hold and what came.
     """
     names = input_names(model)
-    for name, array, shape in zip(
-        names, split.x, declared_shapes(model, len(names)), strict=True
-    ):
+    rows = looked_up(model) or (None,) * len(names)
+    shapes = declared_shapes(model, len(names))
+    for name, array, shape, count in zip(names, split.x, shapes, rows, strict=True):
         key = f"x_{which}" if len(names) == 1 else f"x_{which}_{name}"
         _check_length(key, array, f"y_{which}", split.y)
         _check_shape(key, array, shape, name)
         if array.dtype.kind == "f" and not _is_finite(array):
             raise UserError("open.not_finite", name=key)
+        _check_rows(key, array, count)
     if split.y.dtype.kind == "f" and not _is_finite(split.y):
         raise UserError("open.not_finite", name=f"y_{which}")
 
@@ -53,19 +55,37 @@ def declared_shapes(
     return tuple(tuple(tensor.shape[1:]) for tensor in inputs)
 
 
-def run_sample(model: keras.Model, split: Split) -> NDArray[Any] | list[NDArray[Any]]:
-    """The model's output on the first sample, an array for each output.
+def run(
+    model: keras.Model, x: Sequence[NDArray[Any]]
+) -> NDArray[Any] | list[NDArray[Any]]:
+    """The model's output on a few samples, a list where it has several outputs.
 
     Raises:
-        UserError: If the model cannot be run on it.
+        UserError: If the model cannot be run on them.
     """
-    x = [keras.ops.convert_to_tensor(array[:1]) for array in split.x]
     try:
-        output = model(pack(model, x), training=False)
+        tensors = [keras.ops.convert_to_tensor(array) for array in x]
+        output = model(pack(model, tensors), training=False)
     except Exception as error:  # the user's layers run in there
         raise UserError("open.model_fails", reason=first_line(error)) from error
     arrays = [values_of(tensor) for tensor in keras.tree.flatten(output)]
     return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _check_rows(key: str, array: NDArray[Any], rows: int | None) -> None:
+    """Refuse numbers of words that an embedding has no row for."""
+    if rows is None:
+        return
+    low, high = array.min(), array.max()
+    is_whole = array.dtype.kind in "iu" or bool((array == np.rint(array)).all())
+    if low < 0 or high >= rows or not is_whole:
+        raise UserError(
+            "open.index_range",
+            name=key,
+            high=rows - 1,
+            low_received=low,
+            high_received=high,
+        )
 
 
 def _check_length(name: str, x: NDArray[Any], label: str, y: NDArray[Any]) -> None:

@@ -127,7 +127,8 @@ def _from_path(path: Path, model: keras.Model) -> Arrays:
     if path.suffix != ".npz":
         raise UserError("open.data_suffix", path=path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # NumPy leaves a damaged file open that it opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         if "pickle" in str(error).lower():

@@ -76,6 +76,22 @@ def operations(model: keras.Model) -> dict[str, keras.Operation]:
     return found
 
 
+def looked_up(model: keras.Model) -> tuple[int | None, ...]:
+    """For each input the rows of the smallest embedding that it is looked up in.
+
+    None where an input is not looked up; nothing for a model without a graph.
+    """
+    graph = flatten(model)
+    if graph is None:
+        return ()
+    rows: dict[int, int] = {}
+    for call in graph.calls:
+        if isinstance(call.operation, keras.layers.Embedding):
+            size = call.operation.input_dim
+            rows[call.inputs[0]] = min(size, rows.get(call.inputs[0], size))
+    return tuple(rows.get(tensor) for tensor in graph.inputs)
+
+
 class _Flattening:
     """The state of one flattening: numbers given so far, and calls."""
 

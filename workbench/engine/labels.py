@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_SUM_TOLERANCE = 1e-2
+
+
 @dataclass(frozen=True)
 class Answers:
     """What is known of a model's output.
@@ -45,6 +48,14 @@ class Answers:
             return False
         # Several linear outputs scored by classes can be nothing else.
         return True if self.activation == "linear" and self.units > 1 else None
+
+
+def activation_seen(output: NDArray[Any]) -> str:
+    """The activation that outputs look like, for a model that does not show it."""
+    if ((output < 0) | (output > 1)).any():
+        return "linear"
+    adds_up = np.allclose(output.sum(axis=-1), 1, atol=_SUM_TOLERANCE)
+    return "softmax" if adds_up and output.shape[-1] > 1 else "sigmoid"
 
 
 def accuracy_for(answers: Answers, split: Split) -> tuple[Accuracy, Split]:

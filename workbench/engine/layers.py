@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from workbench.core.errors import UserError
+from workbench.core.store import is_disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -88,8 +89,8 @@ def parts(layer: keras.Layer) -> list[keras.Layer]:
 def clone(model: keras.Model) -> keras.Model:
     """An independent copy with equal weights, not compiled.
 
-    It goes through a file, as only that keeps what layers share also across nested
-    models; classes and functions of the user come along by name.
+    It goes through a file, as a result that is saved will: what Keras could not open
+    again is refused here. Classes and functions of the user come along by name.
 
     Raises:
         UserError: If Keras cannot save the model or open what it saved.
@@ -105,9 +106,9 @@ def clone(model: keras.Model) -> keras.Model:
             file = Path(folder) / "copy.keras"
             model.save(file)
             copy: Any = keras.saving.load_model(file, compile=False, safe_mode=False)
-    except OSError:
-        raise
     except Exception as error:  # the user's classes run in there
+        if isinstance(error, OSError) and is_disk_error(error):
+            raise
         raise UserError("open.clone", reason=first_line(error)) from error
     shapes = {address: tuple(v.shape) for address, v in variables(model).items()}
     copied = {address: tuple(v.shape) for address, v in variables(copy).items()}
@@ -133,7 +134,8 @@ def values_of(tensor: Any) -> NDArray[Any]:
 
     NumPy's own conversion warns of a TensorFlow that lags behind it.
     """
-    return keras.ops.convert_to_tensor(tensor).numpy()
+    values: Any = keras.ops.convert_to_tensor(tensor)
+    return values.numpy()
 
 
 def custom_objects(model: keras.Model) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from workbench.core.errors import UserError
 from workbench.core.network import array_digest
 from workbench.core.tensor import Site
 from workbench.engine.data import Data, Split
-from workbench.engine.data_checks import check_split, run_sample
+from workbench.engine.data_checks import check_split, run
 from workbench.engine.data_sources import data_from, input_names, read_arrays
-from workbench.engine.labels import Answers, accuracy_for
+from workbench.engine.labels import Answers, accuracy_for, activation_seen
 from workbench.engine.layers import values_of, variables
 from workbench.engine.losses import Loss, fitted, logits_of, loss_of, usual_loss
 from workbench.engine.macs import macs
@@ -31,6 +31,8 @@ from workbench.engine.user_code import load_function
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+_FEW = 64
 
 __all__ = ["Data", "Split", "Workload", "open_workload"]
 
@@ -76,6 +78,14 @@ class Workload:
 
 
 @dataclass(frozen=True, eq=False)
+class _Wishes:
+    metric: str | Callable[..., Any] | None
+    higher_is_better: bool | None
+    loss: str | Loss | None
+    from_logits: bool | None
+
+
+@dataclass(frozen=True, eq=False)
 class _Scoring:
     data: Data
     metric: Metric | None
@@ -83,7 +93,7 @@ class _Scoring:
     from_logits: bool | None
 
 
-def open_workload(
+def open_workload(  # noqa: PLR0913
     model: keras.Model | Path | str,
     data: Data
     | Path
@@ -123,7 +133,9 @@ def open_workload(
     """
     opened, name, model_bytes = _model(model, custom_objects, trust_code)
     check_model(opened)
-    scoring = _scoring(opened, data, metric, higher_is_better, loss, from_logits)
+    scoring = _scoring(
+        opened, data, _Wishes(metric, higher_is_better, loss, from_logits)
+    )
     values = {path: values_of(v) for path, v in variables(opened).items()}
     example = scoring.data.test
     kernels = sites(opened, macs(opened, example.x if example else None))
@@ -159,15 +171,9 @@ def _model(
     return opened, file.stem, file.stat().st_size
 
 
-def _scoring(
-    model: keras.Model,
-    source: Any,
-    metric: str | Callable[..., Any] | None,
-    higher_is_better: bool | None,
-    wish: str | Loss | None,
-    from_logits: bool | None,
-) -> _Scoring:
-    loss = loss_of(model, wish)
+def _scoring(model: keras.Model, source: Any, wishes: _Wishes) -> _Scoring:
+    loss = loss_of(model, wishes.loss)
+    from_logits = wishes.from_logits
     if from_logits is None:
         from_logits = logits_of(loss)
     if source is None:
@@ -175,21 +181,27 @@ def _scoring(
     data = _data(model, source)
     if data.test is None:
         raise UserError("open.no_test")
-    output = run_sample(model, data.test)
-    own = load_function(metric) if isinstance(metric, str) else metric
+    few = data.test.head(_FEW)
+    output = run(model, few.x)
+    own = wishes.metric
     if own is not None:
-        chosen = UserMetric.of(own, higher_is_better)
-        chosen.results(data.test.head(1).y, output)
-        return _Scoring(data, chosen, loss, from_logits)
+        function = load_function(own) if isinstance(own, str) else own
+        metric = UserMetric.of(function, wishes.higher_is_better)
+        metric.results(few.y, output)
+        return _Scoring(data, metric, loss, from_logits)
     if isinstance(output, list):
         raise UserError("open.outputs", received=len(output))
-    answers = Answers(output.shape[1:], output_activation(model), from_logits)
-    fitting, test = accuracy_for(answers, data.test)
-    train = data.train and accuracy_for(answers, data.train)[1]
-    loss = usual_loss(answers, fitting) if loss is None else loss
-    loss = None if loss is None else fitted(loss, answers, fitting)
-    data = replace(data, train=train, test=test)
-    return _Scoring(data, fitting, loss, answers.are_logits)
+    activation = output_activation(model) or activation_seen(output)
+    answers = Answers(output.shape[1:], activation, from_logits)
+    metric, test = accuracy_for(answers, data.test)
+    train = None if data.train is None else accuracy_for(answers, data.train)[1]
+    chosen = loss or usual_loss(answers, metric)
+    return _Scoring(
+        replace(data, train=train, test=test),
+        metric,
+        None if chosen is None else fitted(chosen, answers, metric),
+        answers.are_logits,
+    )
 
 
 def _data(model: keras.Model, source: Any) -> Data:

@@ -1,0 +1,286 @@
+"""Metrics, losses, and what labels and outputs mean together."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.chain.models import CASES, accuracy, case, inputs, predict
+from workbench.core.errors import UserError
+from workbench.engine.metrics import Accuracy, UserMetric
+from workbench.engine.workload import Workload, open_workload
+
+L = keras.layers
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(20, 4)).astype(np.float32)
+
+
+def model(units: int, activation: str | None = None) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input((4,)), L.Dense(units, activation)])
+
+
+def labels(classes: int) -> np.ndarray:
+    return np.arange(20) % classes
+
+
+def refusal(call: Callable[[], object]) -> UserError:
+    with pytest.raises(UserError) as error:
+        call()
+    assert error.value.text("zh") != str(error.value)
+    assert "\n" not in str(error.value)
+    return error.value
+
+
+def scored(workload: Workload, split: str = "test") -> np.ndarray:
+    part = getattr(workload.data, split)
+    x = list(part.x) if len(part.x) > 1 else part.x[0]
+    assert workload.metric is not None
+    return workload.metric.results(part.y, predict(workload.model, x))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_accuracy_is_that_of_keras(name: str) -> None:
+    one = case(name)
+    workload = open_workload(one.model, one.data)
+    results = scored(workload)
+    assert results.shape == (96,)
+    assert results.dtype == np.float32
+    assert results.mean() == pytest.approx(accuracy(one.model, one.data))
+    assert results.mean() > 0.45
+
+
+def test_the_sample_is_the_unit_of_a_sequence() -> None:
+    metric = Accuracy()
+    y = np.array([[0, 1], [1, 1]])
+    given = np.eye(2)[[[0, 0], [1, 1]]]
+    assert metric.results(y, given).tolist() == [0.5, 1.0]
+    assert metric.predicted_classes(given) is None
+
+
+def test_one_hot_labels_score_as_class_numbers_do() -> None:
+    one = case("dense")
+    hot = {k: np.eye(3)[v] if k[0] == "y" else v for k, v in one.data.items()}
+    plain, other = open_workload(one.model, one.data), open_workload(one.model, hot)
+    np.testing.assert_array_equal(scored(plain), scored(other))
+
+
+def test_a_column_of_class_numbers_is_accepted() -> None:
+    one = case("dense")
+    column = {k: v[:, None] if k[0] == "y" else v for k, v in one.data.items()}
+    workload = open_workload(one.model, column)
+    assert workload.data.test is not None
+    assert workload.data.test.y.shape == (96,)
+    assert workload.data.test.y.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("activation", "from_logits", "threshold"),
+    [("sigmoid", None, 0.5), (None, True, 0.0)],
+)
+def test_yes_or_no(
+    activation: str | None, from_logits: bool | None, threshold: float
+) -> None:
+    one = model(1, activation)
+    workload = open_workload(one, (X, labels(2)), from_logits=from_logits)
+    expected = (predict(one, X)[:, 0] > threshold) == labels(2)
+    np.testing.assert_array_equal(scored(workload), expected)
+    assert workload.from_logits is bool(from_logits)
+
+
+def test_independent_labels_score_by_the_fraction_that_is_right() -> None:
+    y = RNG.integers(0, 2, size=(20, 3))
+    y[0] = 1
+    one = model(3, "sigmoid")
+    workload = open_workload(one, (X, y))
+    expected = ((predict(one, X) > 0.5) == y).mean(axis=1)
+    np.testing.assert_allclose(scored(workload), expected)
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "expected"),
+    [
+        (3, "softmax", None, False),
+        (3, None, None, True),
+        (3, None, keras.losses.SparseCategoricalCrossentropy(from_logits=True), True),
+        (3, None, "sparse_categorical_crossentropy", False),
+        (1, "sigmoid", "binary_crossentropy", False),
+    ],
+)
+def test_the_loss_or_the_last_activation_says_whether_outputs_are_logits(
+    units: int, activation: str | None, loss: Any, expected: bool
+) -> None:
+    one = model(units, activation)
+    if loss is not None:
+        one.compile("sgd", loss)
+    workload = open_workload(one, (X, labels(2)))
+    assert workload.from_logits is expected
+
+
+def test_a_subclassed_model_shows_by_its_outputs_what_they_are() -> None:
+    one = case("subclassed")
+    assert open_workload(one.model, one.data).from_logits is False
+
+
+def test_a_loss_is_inferred_with_the_value_that_keras_gives() -> None:
+    one = model(3)
+    workload = open_workload(one, (X, labels(3)))
+    assert workload.loss is not None
+    given = predict(one, X)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    expected: Any = loss(labels(3), given)
+    got = workload.loss(labels(3), given)
+    assert float(got) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("compiled", ["", "sparse_"])
+def test_a_compiled_loss_takes_labels_in_either_spelling(compiled: str) -> None:
+    one = model(3, "softmax")
+    one.compile("sgd", f"{compiled}categorical_crossentropy")
+    given = keras.ops.convert_to_tensor(predict(one, X))
+    values = []
+    for y in (labels(3), np.eye(3, dtype=np.float32)[labels(3)]):
+        workload = open_workload(one, (X, y))
+        assert workload.loss is not None
+        assert workload.data.test is not None
+        values.append(keras.ops.mean(workload.loss(workload.data.test.y, given)))
+    assert float(values[0]) == pytest.approx(float(values[1]))
+
+
+def test_a_loss_by_name_or_by_file(tmp_path: Path) -> None:
+    code = tmp_path / "own.py"
+    code.write_text("def flat(y, p):\n    return p[..., 0]\n")
+    one = model(3, "softmax")
+    own = open_workload(one, (X, labels(3)), loss=f"{code}:flat")
+    assert own.loss is not None
+    assert own.loss(0, np.ones((2, 3))).tolist() == [1, 1]
+    named = open_workload(one, (X, labels(3)), loss="mse")
+    assert named.loss is keras.losses.mean_squared_error
+    error = refusal(lambda: open_workload(one, (X, labels(3)), loss="none_such"))
+    assert error.key == "open.loss_name"
+
+
+def test_regression_needs_a_metric_and_then_works(tmp_path: Path) -> None:
+    one = model(1)
+    y = X[:, 0]
+    assert refusal(lambda: open_workload(one, (X, y))).key == "open.no_metric"
+    code = tmp_path / "own.py"
+    code.write_text(
+        "import numpy as np\n"
+        "def error(y, p):\n    return np.abs(y - p[:, 0])\n"
+        "error.higher_is_better = False\n"
+    )
+    one.compile("sgd", "mse")
+    workload = open_workload(one, (X, y), metric=f"{code}:error")
+    assert workload.metric is not None
+    info = workload.metric.info
+    assert (info.name, info.higher_is_better, info.is_accuracy) == (
+        "error",
+        False,
+        False,
+    )
+    expected = np.abs(y - predict(one, X)[:, 0])
+    np.testing.assert_allclose(scored(workload), expected, rtol=1e-5)
+
+
+def test_a_direction_that_is_given_comes_before_the_functions() -> None:
+    def own(y: Any, p: Any) -> Any:
+        return np.zeros(len(y))
+
+    assert UserMetric.of(own).info.higher_is_better
+    assert not UserMetric.of(own, higher_is_better=False).info.higher_is_better
+
+
+def _fails(y: Any, p: Any) -> Any:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize(
+    ("metric", "key"),
+    [
+        (_fails, "open.metric_fails"),
+        (lambda _y, _p: 1.0, "open.metric_shape"),
+        (lambda _y, p: p, "open.metric_shape"),
+        (lambda y, _p: np.array(["a"] * len(y)), "open.metric_shape"),
+        (lambda y, _p: np.full(len(y), np.nan), "open.metric_not_finite"),
+        ("no_file", "open.code_address"),
+        ("none.py:f", "open.code_file"),
+    ],
+)
+def test_metrics_that_cannot_be_used(metric: Any, key: str) -> None:
+    one = case("dense")
+    call = lambda: open_workload(one.model, one.data, metric=metric)  # noqa: E731
+    assert refusal(call).key == key
+
+
+def test_a_file_without_the_function_names_those_it_has(tmp_path: Path) -> None:
+    code = tmp_path / "own.py"
+    code.write_text("def there(y, p):\n    return y\n")
+    one = case("dense")
+    error = refusal(
+        lambda: open_workload(one.model, one.data, metric=f"{code}:missing")
+    )
+    assert error.key == "open.no_function"
+    assert error.values["known"] == "there"
+
+
+def test_several_outputs_need_a_metric() -> None:
+    x = keras.Input((4,))
+    two = keras.Model(x, [L.Dense(2)(x), L.Dense(1)(x)])
+    assert refusal(lambda: open_workload(two, (X, labels(2)))).key == "open.outputs"
+    metric = lambda _y, p: p[1][:, 0]  # noqa: E731
+    workload = open_workload(two, (X, labels(2)), metric=metric)
+    assert workload.metric is not None
+    outputs = predict(two, X)
+    assert workload.metric.results(labels(2), outputs).shape == (20,)
+
+
+def test_a_model_that_fails_on_its_data_is_refused() -> None:
+    class Picky(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            if x.shape[0] is not None:
+                raise ValueError("not this")
+            return x
+
+    x = keras.Input((4,))
+    picky = keras.Model(x, Picky()(L.Dense(2)(x)))
+    error = refusal(lambda: open_workload(picky, (X, labels(2))))
+    assert error.key == "open.model_fails"
+    assert "not this" in str(error)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_opening_leaves_the_model_as_it_was(name: str) -> None:
+    one = case(name)
+    config = one.model.to_json() if name != "subclassed" else ""
+    before = [np.array(w) for w in one.model.get_weights()]
+    expected = predict(one.model, inputs(one.model, one.data, "test"))
+    open_workload(one.model, one.data)
+    assert config == (one.model.to_json() if config else "")
+    for weight, was in zip(one.model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, was)
+    after = predict(one.model, inputs(one.model, one.data, "test"))
+    np.testing.assert_array_equal(after, expected)
+
+
+def test_kernels_and_others_make_up_the_model() -> None:
+    one = case("residual")
+    workload = open_workload(one.model, one.data)
+    assert set(workload.weights) == {site.path for site in workload.sites}
+    count = sum(v.size for v in workload.weights.values())
+    count += sum(v.size for v in workload.others.values())
+    assert count == one.model.count_params()
+    assert set(workload.digests) == set(workload.weights)
+
+
+def test_a_file_says_its_size(tmp_path: Path) -> None:
+    one = case("dense")
+    file = tmp_path / "mine.keras"
+    one.model.save(file)
+    workload = open_workload(str(file), one.data)
+    assert workload.name == "mine"
+    assert workload.model_bytes == file.stat().st_size
+    assert open_workload(one.model, one.data).model_bytes is None
