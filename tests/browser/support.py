@@ -214,6 +214,7 @@ def open_notebook(page: Page, lab: Server, name: str) -> None:
     address = lab.address.replace("/lab?", f"/lab/tree/{name}?")
     page.goto(address + "&reset")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-    page.wait_for_selector("[data-status=idle]", state="attached", timeout=60_000)
+    # What is run before the kernel has answered is lost without a word.
+    page.wait_for_selector("#jp-main-statusbar >> text=| Idle", timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -77,8 +77,10 @@ async function render({ model, el, signal }) {
     plot.setAttribute("aria-busy", String(stale));
     mark.textContent = stale ? model.get("stale_text") : "";
     el.lang = model.get("lang");
+    // A variable, because ipywidgets' layout takes `height` itself away again.
     const height = model.get("height");
-    el.style.height = height ? `${height}px` : "";
+    if (height) el.style.setProperty("--wb-figure-height", `${height}px`);
+    else el.style.removeProperty("--wb-figure-height");
   };
 
   describe();

@@ -7,35 +7,44 @@
  * `deliverPlotly`, before or after the charts ask.
  */
 export function plotlyOfPage() {
-  if (!globalThis.__workbenchPlotly) {
-    let settle;
-    const promise = new Promise((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    globalThis.__workbenchPlotly = Object.assign(promise, { settle, asked: false });
-  }
-  return globalThis.__workbenchPlotly;
+  const page = promiseOfPage();
+  page.want();
+  return page;
 }
 
 /**
  * Run plotly.js from its gzipped source; a second call on the page does nothing.
  *
+ * Widgets that have not started within two seconds are given up by anywidget, and
+ * plotly.js keeps the page busy for a while: it waits until a first chart asks, which
+ * is when the widgets have been made, and the page is idle.
+ *
  * @param {DataView} packed gzipped text of plotly.min.js
  */
 export async function deliverPlotly(packed) {
-  const page = plotlyOfPage();
-  if (page.asked) return;
-  page.asked = true;
+  const page = promiseOfPage();
+  if (page.isDelivered) return;
+  page.isDelivered = true;
   try {
+    const source = await unpack(packed);
+    await page.wanted;
     await pageIsIdle();
-    page.settle.resolve(await runPlotly(await unpack(packed)));
+    page.resolve(await runPlotly(source));
   } catch (error) {
-    page.settle.reject(error);
+    page.reject(error);
   }
 }
 
-// Widgets that do not start within two seconds are given up by anywidget, and
-// plotly.js keeps the page busy for a while: let them start first.
+function promiseOfPage() {
+  if (!globalThis.__workbenchPlotly) {
+    const own = { isDelivered: false };
+    own.wanted = new Promise((want) => (own.want = want));
+    const ready = new Promise((resolve, reject) => Object.assign(own, { resolve, reject }));
+    globalThis.__workbenchPlotly = Object.assign(ready, own);
+  }
+  return globalThis.__workbenchPlotly;
+}
+
 function pageIsIdle() {
   return new Promise((resolve) => {
     if (globalThis.requestIdleCallback) requestIdleCallback(resolve, { timeout: 500 });
