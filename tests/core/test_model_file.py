@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests.chain.models import CASES, KERAS_2_FILE, case
 from workbench import demo
 from workbench.core.errors import UserError
 from workbench.core.model_config import kernels
@@ -101,6 +102,25 @@ def test_every_known_layer_in_both_layouts(model, tmp_path, suffix):
     assert {site.kind for site in first.sites} == {
         "conv", "dense", "depthwise", "einsum", "embedding", "recurrent",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(CASES))
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_no_form_of_model_gets_a_wrong_address(name, suffix, tmp_path):
+    path = KERAS_2_FILE
+    model = case(name).model
+    if name != "keras2":
+        path = tmp_path / f"model.{suffix}"
+        model.save(path)
+    first = glance(path)
+    found, values = by_engine(model)
+    by_path = {site.path: site for site in found}
+    assert first.sites == tuple(by_path[site.path] for site in first.sites)
+    for path, weights in first.weights.items():
+        np.testing.assert_array_equal(weights, values[path].astype(np.float32))
+    # Only the layers of the user are unknown here.
+    if name != "subclassed":
+        assert first.sites == found
 
 
 def write_keras_2(path, config, weights):
