@@ -1,0 +1,170 @@
+"""Questions with a right answer, judged by numbers that the session measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.core.edit import set_knobs
+from workbench.core.errors import UserError
+from workbench.core.recipe import Recipe
+from workbench.lessons import answers, figures, trial
+from workbench.lessons.feedback import Feedback
+from workbench.lessons.guesses import ONE_EPOCH, deep_recipe
+from workbench.text import say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.lessons.feedback import State, Table
+    from workbench.session import Session
+
+HALF_TOLERANCE = 0.01
+LIMIT_STEP = 0.05
+LIMIT_POINTS = -3.0
+STEP_BITS = 4
+STEP_TOLERANCE = 0.01
+GOAL_RATIO = 12.0
+GOAL_POINTS = -1.0
+
+
+async def half(session: Session, answer: object) -> Feedback:
+    """The threshold that makes half of the weights zero."""
+    threshold = answers.number(answer)
+    recipe = set_knobs(Recipe(), "magnitude", threshold=threshold)
+    outcome = await trial.measured(session, recipe)
+    values = {
+        "threshold": f"{threshold:.4g}",
+        "share": figures.percent(outcome.network.sparsity),
+    }
+    gap = outcome.network.sparsity - 0.5
+    if abs(gap) <= HALF_TOLERANCE:
+        return _said(session, "right", "half", values)
+    return _said(session, "wrong", "half.high" if gap > 0 else "half.low", values)
+
+
+async def file(session: Session, answer: object) -> Feedback:
+    """The bytes that zeros save in a file of float32."""
+    saved = answers.number(answer)
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5)
+    sizes = (await trial.measured(session, recipe)).sizes
+    original = figures.original_bytes(session)
+    values = {
+        "original": figures.count(original),
+        "float32": figures.count(sizes.float32.value),
+        "packed": figures.count(sizes.packed.value),
+        "saved": figures.count(saved),
+    }
+    is_right = saved == original - sizes.float32.value
+    return _said(session, "right" if is_right else "wrong", "file", values)
+
+
+async def limit(session: Session, answer: object) -> Feedback:
+    """The largest sparsity, in steps, that costs no more than some points."""
+    sparsity = answers.share(answer)
+    steps = sparsity / LIMIT_STEP
+    if abs(steps - round(steps)) > 1e-6:  # noqa: PLR2004 - rounding of the division
+        raise UserError("lesson.steps", received=repr(answer))
+    here = await _change_at(session, sparsity)
+    values = {
+        "sparsity": figures.percent(sparsity),
+        "here": figures.points(here),
+        "limit": figures.points(LIMIT_POINTS),
+    }
+    if here < LIMIT_POINTS:
+        return _said(session, "wrong", "limit.high", values)
+    further = min(sparsity + LIMIT_STEP, 0.999)
+    values["further"] = figures.percent(further)
+    there = await _change_at(session, further)
+    values["there"] = figures.points(there)
+    if there >= LIMIT_POINTS:
+        return _said(session, "wrong", "limit.low", values)
+    return _said(session, "right", "limit", values)
+
+
+async def survivors(session: Session, answer: object) -> Feedback:
+    """How many weights are not zero after retraining."""
+    counted = answers.number(answer)
+    before = await trial.measured(session, deep_recipe())
+    after = await trial.retrained(session, deep_recipe(), ONE_EPOCH)
+    kept = figures.kept(after)
+    values = {
+        "answer": figures.count(counted),
+        "before": figures.count(figures.kept(before)),
+        "after": figures.count(kept),
+        "weights": figures.count(after.network.parameters),
+    }
+    if counted == kept:
+        return _said(session, "right", "survivors", values)
+    key = "survivors.all" if counted > kept else "survivors"
+    return _said(session, "wrong", key, values)
+
+
+async def step(session: Session, answer: object) -> Feedback:
+    """The step of a symmetric grid that covers the first kernel."""
+    given = answers.number(answer)
+    await trial.opened(session)
+    site = session.sites[0]
+    largest = float(np.abs(session.weights[site.path]).max())
+    levels = 2 ** (STEP_BITS - 1) - 1
+    right = largest / levels
+    values = {
+        "path": site.path,
+        "bits": STEP_BITS,
+        "largest": f"{largest:.4g}",
+        "levels": levels,
+        "step": f"{right:.4g}",
+        "answer": f"{given:.4g}",
+    }
+    if abs(given - right) <= STEP_TOLERANCE * right:
+        return _said(session, "right", "step", values)
+    if given == STEP_BITS:
+        return _said(session, "wrong", "step.bits", values)
+    return _said(session, "wrong", "step.low" if given < right else "step", values)
+
+
+async def goal(session: Session, answer: object) -> Feedback:
+    """A sparsity and bit width, retrained, that reach size and accuracy together."""
+    sparsity, bits = map(answers.number, answers.pair(answer))
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity, scope="global")
+    recipe = set_knobs(recipe, "uniform", bits=bits)
+    before = await trial.measured(session, recipe)
+    smaller = figures.ratio(session, before)
+    values = {"ratio": f"{smaller:.1f}", "wanted": f"{GOAL_RATIO:.0f}"}
+    if smaller < GOAL_RATIO:
+        return _said(session, "wrong", "goal.large", values)
+    after = await trial.retrained(session, recipe, ONE_EPOCH)
+    change = figures.change(session, after)
+    named = [
+        (say("lesson.before", session.lang), before),
+        (say("lesson.after", session.lang), after),
+    ]
+    values |= {
+        "before": figures.points(figures.change(session, before)),
+        "after": figures.points(change),
+        "limit": figures.points(GOAL_POINTS),
+    }
+    table = figures.settings(session, named)
+    if change < GOAL_POINTS:
+        return _said(session, "wrong", "goal.inaccurate", values, table)
+    return _said(session, "right", "goal", values, table)
+
+
+async def _change_at(session: Session, sparsity: float) -> float:
+    """Points won or lost where every kernel is pruned to a sparsity."""
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity)
+    return figures.change(session, await trial.measured(session, recipe))
+
+
+def _said(
+    session: Session,
+    state: State,
+    name: str,
+    values: Mapping[str, object],
+    table: Table | None = None,
+) -> Feedback:
+    """Why an answer is right, or a hint where it is wrong."""
+    kind = "why" if state == "right" else "hint"
+    text = say(f"lesson.{kind}.{name}", session.lang, **values)
+    return Feedback(state, text, session.lang, table)
