@@ -92,7 +92,7 @@ class QuantizedWeights:
             return None
         scale = tf.exp(self._log_scale)
         steps = self._shadow / scale
-        rounded = tf.round(tf.clip_by_value(steps, self._low, self._high))
+        rounded = tf.clip_by_value(tf.math.rint(steps), self._low, self._high)
         self.variable.assign(tf.cast(scale * rounded, self.variable.dtype))
         return Projection(scale, steps, rounded)
 
@@ -108,8 +108,9 @@ class QuantizedWeights:
         if projection is None:
             return (gradient,)
         scale, steps, rounded = projection
-        is_inside = tf.abs(steps - rounded) <= _HALF
-        slope = tf.where(is_inside, rounded - steps, rounded) * gradient
+        gap = rounded - steps
+        is_inside = tf.abs(gap) <= _HALF
+        slope = tf.where(is_inside, gap, rounded) * gradient
         slope = tf.reduce_sum(slope, self._axes, keepdims=True) * scale
         return tf.where(is_inside, gradient, 0.0), tf.reshape(slope, scale.shape)
 
