@@ -1,9 +1,9 @@
-"""How many samples to run at once: enough to be fast, few enough to be cancelled.
+"""How much a batch costs: how many samples to run at once, what a cut saves.
 
 Large results are slow to allocate (each is a fresh piece of memory from the system), so
-a batch is bounded by its largest one; and by its arithmetic, so that it takes about
-20 ms on two cores. Both are read off the graph, not off a clock: the same model is
-always run in the same batches.
+a batch is bounded by its largest one; and by its work, so that it takes about 20 ms on
+two cores and can be cancelled soon. Both are read off the graph, not off a clock: the
+same model is always run in the same batches.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 24 * 2**20
 ALL_BYTES = 256 * 2**20
-MACS = 1_500_000_000
+WORK = 3_000_000_000
 MOST_ROWS = 4096
 _STEP = 64
+# Making one value costs about as much as so many multiply-accumulates.
+_VALUE = 50
 _LOOPS = frozenset({"While", "StatelessWhile"})
 _CONVOLUTIONS = frozenset({"Conv2D", "Conv3D", "DepthwiseConv2dNative"})
 _PRODUCTS = frozenset({"MatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"})
@@ -31,26 +33,33 @@ def batch_rows(operations: Iterable[tf.Operation], *, loop_macs: int) -> int:
 
     Args:
         operations: The ones that depend on the samples.
-        loop_macs: Multiply-accumulates to assume for a sample in a loop, whose inside
-            is not looked at.
+        loop_macs: As for `work`.
 
     Returns:
         1 to `MOST_ROWS`; a multiple of 64 from 64 on.
     """
-    largest, everything, macs = 1, 1, 1
-    for operation in operations:
-        nbytes = sum(_values(t) * t.dtype.size for t in operation.outputs)
-        largest = max(largest, nbytes)
-        everything += nbytes
-        macs += _macs(operation, loop_macs)
-    rows = min(LARGEST_BYTES // largest, ALL_BYTES // everything, MACS // macs)
-    rows = max(1, min(rows, MOST_ROWS))
-    return rows // _STEP * _STEP or rows
+    taken = list(operations)
+    sizes_in_bytes = [_nbytes(operation) for operation in taken]
+    rows = min(
+        MOST_ROWS,
+        LARGEST_BYTES // max(1, *sizes_in_bytes, 1),
+        ALL_BYTES // max(1, sum(sizes_in_bytes)),
+        WORK // max(1, work(taken, loop_macs=loop_macs)),
+    )
+    return rows // _STEP * _STEP or max(1, rows)
 
 
-def _values(tensor: tf.Tensor) -> int:
-    """Values of one sample."""
-    return math.prod(sizes(tensor)) if tensor.shape.rank else 0
+def work(operations: Iterable[tf.Operation], *, loop_macs: int) -> int:
+    """Cost of one sample, in multiply-accumulates of a matrix product.
+
+    Args:
+        operations: The ones that depend on the samples.
+        loop_macs: What to assume for a loop, whose inside is not looked at.
+    """
+    return sum(
+        _macs(operation, loop_macs) + _VALUE * sum(map(_values, operation.outputs))
+        for operation in operations
+    )
 
 
 def sizes(tensor: tf.Tensor) -> list[int]:
@@ -58,6 +67,16 @@ def sizes(tensor: tf.Tensor) -> list[int]:
     if tensor.shape.rank is None:
         return [1]
     return [size or 1 for size in tensor.shape.as_list()]
+
+
+def _nbytes(operation: tf.Operation) -> int:
+    """Memory of one sample's results."""
+    return sum(_values(t) * max(t.dtype.size, 1) for t in operation.outputs)
+
+
+def _values(tensor: tf.Tensor) -> int:
+    """Values of one sample."""
+    return math.prod(sizes(tensor)) if tensor.shape.rank else 0
 
 
 def _macs(operation: tf.Operation, loop_macs: int) -> int:

@@ -14,7 +14,7 @@ from workbench.engine.layers import clone, pack
 from workbench.engine.live import cast_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +50,7 @@ class Calibrator:
         self._train = workload.data.train
         self.seen: Mapping[str, Observed] = {}
 
-    def run(self, samples: int = 1024, seed: int = 0) -> Iterator[float]:
+    def run(self, samples: int = 1024, seed: int = 0) -> Generator[float, None, None]:
         """Observe; closing the generator stops it.
 
         Args:
@@ -121,10 +121,7 @@ class _Observing:
         }
 
     def _ends(self, x: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {
-            path: tf.stack([tf.reduce_min(values), tf.reduce_max(values)])
-            for path, values in self._run(x).items()
-        }
+        return {path: _ends_of(values) for path, values in self._run(x).items()}
 
     def _histograms(
         self, x: Sequence[tf.Tensor], ranges: Mapping[str, tf.Tensor]
@@ -153,6 +150,13 @@ class _Observing:
             return x
 
         return watch
+
+
+def _ends_of(values: tf.Tensor) -> tf.Tensor:
+    """Smallest and largest value; NaN if any is not finite."""
+    ends = tf.stack([tf.reduce_min(values), tf.reduce_max(values)])
+    is_finite = tf.reduce_all(tf.math.is_finite(values))
+    return tf.where(is_finite, ends, float("nan"))
 
 
 def _widened(low: float, high: float) -> tf.Tensor:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from workbench.engine.batching import batch_rows, sizes
+from workbench.engine.batching import batch_rows, sizes, work
 from workbench.engine.piece import Piece
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Program:
             address: max(i for i, cut in enumerate(self.cuts) if cut.position <= use)
             for address, use in self._uses.items()
         }
-        self._rows = self._batches(variables, samples)
+        self._rows, self._work = self._costs(variables, samples)
 
     def piece(self, start: int, stop: int) -> Piece:
         """What runs from one cut to a later one, or to the `end`; compiled once."""
@@ -111,6 +111,10 @@ class Program:
     def rows(self, cut: int) -> int:
         """How many samples to run at once from a cut on."""
         return self._rows[cut]
+
+    def saving(self, start: int, stop: int) -> float:
+        """Which part of the work behind a cut lies before a later one, 0 to 1."""
+        return 1 - self._work[stop] / max(self._work[start], 1)
 
     def keys(self, state: Mapping[str, str], kind: str) -> list[str]:
         """For each cut a hash of all that its tensors come from but the samples.
@@ -174,7 +178,11 @@ class Program:
             for before, place in zip([0, *places[:-1]], places, strict=True)
         ]
         every = {t.name: t for wish in wishes for _, alive in wish for t in alive}
-        sizes = self._sizes(every, samples) if every else {}
+        every |= {tensor.name: tensor for tensor in self._outputs}
+        sizes = self._sizes(every, samples)
+        if any(tensor.name not in sizes for tensor in self._outputs):
+            # What a sample gives depends on its batch: batches must stay as they are.
+            return (start,)
         found = [start]
         for wish in wishes:
             for position, alive in wish:
@@ -237,19 +245,20 @@ class Program:
             nodes += [node.op for node in function.node_def]
         return any(_IMPURE.match(op) for op in nodes)
 
-    def _batches(
+    def _costs(
         self, variables: Mapping[str, tf.Variable], samples: Sequence[tf.Tensor]
-    ) -> list[int]:
-        """Samples to run at once, for each cut."""
+    ) -> tuple[list[int], list[int]]:
+        """Samples to run at once, and the work of each, from each cut on."""
         weights = sum(v.shape.num_elements() or 0 for v in variables.values())
         steps = max([*sizes(array), 1][1] for array in samples)
-        return [
-            batch_rows(
-                [o for o in self._operations[cut.position :] if o.name in self._data],
-                loop_macs=weights * steps,
-            )
-            for cut in self.cuts
-        ]
+        rows: list[int] = []
+        works: list[int] = []
+        for cut in self.cuts:
+            behind = self._operations[cut.position :]
+            data = [operation for operation in behind if operation.name in self._data]
+            rows.append(batch_rows(data, loop_macs=weights * steps))
+            works.append(work(data, loop_macs=weights * steps))
+        return rows, works
 
     def _extract(self, given: Sequence[tf.Tensor], made: Sequence[tf.Tensor]) -> Piece:
         return Piece(self._definition, self._captures, given, made)

@@ -15,7 +15,7 @@ from workbench.engine.replay import Replay
 from workbench.engine.scoring import Reference, alone, paired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from numpy.typing import NDArray
 
@@ -81,7 +81,9 @@ class Evaluator:
         *_, last = self.run_original(limit=limit)
         return last
 
-    def run_original(self, *, limit: int | None = None) -> Iterator[Measurement]:
+    def run_original(
+        self, *, limit: int | None = None
+    ) -> Generator[Measurement, None, None]:
         """The same, batch by batch; a single measurement where it is known already.
 
         Args:
@@ -108,7 +110,7 @@ class Evaluator:
 
     def run(
         self, network: Network, *, limit: int | None = None
-    ) -> Iterator[Measurement]:
+    ) -> Generator[Measurement, None, None]:
         """Score a network, the original first where it is not known yet.
 
         Args:
@@ -130,7 +132,9 @@ class Evaluator:
         reference, inputs = self._known()
         yield from self._run(network, reference, inputs, is_kept=True)
 
-    def _run_limited(self, network: Network, limit: int) -> Iterator[Measurement]:
+    def _run_limited(
+        self, network: Network, limit: int
+    ) -> Generator[Measurement, None, None]:
         samples, total = self._samples(limit), len(self._test)
         original = self.original(limit=limit).results[samples]
         order = Order(samples, np.zeros(len(samples), np.int64), None)
@@ -143,7 +147,7 @@ class Evaluator:
 
     def _run(
         self, network: Network, reference: Reference, inputs: Inputs, *, is_kept: bool
-    ) -> Iterator[Measurement]:
+    ) -> Generator[Measurement, None, None]:
         samples = reference.order.samples
         results = np.empty(len(samples), np.float32)
         distances = np.empty(len(samples), np.float32)

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from workbench.core.affine import Grid
     from workbench.engine.outputs import Place
 
+    Scalar: TypeAlias = tf.Tensor | float
     Change: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
 
 
-def fake_quantize(
-    x: tf.Tensor, scale: tf.Tensor, low: tf.Tensor, high: tf.Tensor
-) -> tf.Tensor:
+def fake_quantize(x: tf.Tensor, scale: Scalar, low: Scalar, high: Scalar) -> tf.Tensor:
     """Round to a grid and back: ``s * clip(round(x / s), low, high)``.
 
     Args:
@@ -46,7 +45,7 @@ def fake_quantize(
 
 @tf.custom_gradient
 def straight_through(
-    x: tf.Tensor, scale: tf.Tensor, low: tf.Tensor, high: tf.Tensor
+    x: tf.Tensor, scale: Scalar, low: Scalar, high: Scalar
 ) -> tuple[tf.Tensor, Any]:
     """`fake_quantize` whose gradient passes inside the range and is zero outside.
 

@@ -9,6 +9,7 @@ prefix of the order is such a sample.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _RATES = (4.0, 2.5, 1.6, 1.0)
 _NODES = 8
 _TINY = 1e-30
+_FAR = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +88,26 @@ class Order:
 
         Moves are taken for a Student t of 4 degrees of freedom, whose tails are heavy.
         """
-        if moves is None or self.distances is None:
+        if moves is None:
             return np.ones(k)
-        nodes = _nodes(self.distances, self.strata, k)
-        squares = np.bincount(seen, moves.astype(np.float64) ** 2, minlength=k)
+        # A broken network answers NaN: its moves are as long as they can be.
+        lengths = np.where(np.isfinite(moves), moves, _FAR).astype(np.float64)
+        squares = np.bincount(seen, lengths**2, minlength=k)
         drawn = np.bincount(seen, minlength=k)
         everywhere = squares.sum() / len(seen)
         spread = np.sqrt((squares + len(_RATES) * everywhere) / (drawn + len(_RATES)))
-        nodes = nodes / np.maximum(spread, _TINY)[:, None]
+        nodes = self._nodes / np.maximum(spread, _TINY)[:, None]
         tails = 1 - nodes / np.sqrt(4 + nodes**2) * (1 + 2 / (4 + nodes**2))
         return tails.mean(axis=1) / 2
+
+    @cached_property
+    def _nodes(self) -> NDArray[np.float64]:
+        """Some distances of each stratum, evenly over its ranks, (k, nodes)."""
+        assert self.distances is not None
+        places = np.linspace(0.05, 0.95, _NODES)
+        strata = range(int(self.strata.max()) + 1)
+        values = (self.distances[self.strata == number] for number in strata)
+        return np.array([np.quantile(each, places) for each in values], np.float64)
 
 
 def margins(
@@ -131,12 +143,3 @@ def margins(
 
 def _log(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.log(np.maximum(values, np.float32(_TINY)))
-
-
-def _nodes(
-    distances: NDArray[np.float32], strata: NDArray[np.int64], k: int
-) -> NDArray[np.float64]:
-    """Some distances of each stratum, evenly over its ranks, (k, nodes)."""
-    places = np.linspace(0.05, 0.95, _NODES)
-    values = [np.quantile(distances[strata == number], places) for number in range(k)]
-    return np.array(values, np.float64)

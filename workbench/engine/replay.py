@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.engine.live import LiveModel
 
 _RECENT = 4
+_WORTHWHILE = 0.05
 
 
 class Batch(NamedTuple):
@@ -139,4 +140,4 @@ class Replay:
         limit = self._cache.limit
         while target and program.cuts[target].bytes_per_sample * total > limit:
             target -= 1
-        return target
+        return target if program.saving(0, target) >= _WORTHWHILE else 0
