@@ -155,6 +155,7 @@ def saving(  # noqa: PLR0913  # what is saved where, by name
             outcome.recipe,
             folder,
             formats,
+            measurement=None if outcome.is_stale else outcome.measurement,
             is_forced=is_forced,
             should_stop=lambda: task.is_cancelled,
         )

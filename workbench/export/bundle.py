@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from workbench.core.measurement import Measurement
     from workbench.core.network import Network
     from workbench.core.recipe import Recipe
     from workbench.engine.workload import Workload
@@ -45,6 +46,7 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
     folder: Path,
     formats: Sequence[str],
     *,
+    measurement: Measurement | None = None,
     is_forced: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Bundle:
@@ -56,6 +58,7 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         recipe: What made it.
         folder: The folder to make.
         formats: Names of exporters.
+        measurement: The network's, over the whole test set; None where not known.
         is_forced: Whether an earlier result is replaced.
         should_stop: Asked between steps of an export.
 
@@ -65,11 +68,29 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
     """
     with publish(folder, mark=MARK, force=is_forced) as draft:
         job = ExportJob(workload, network, recipe, draft, should_stop)
-        artifacts = [exporters[name](job) for name in formats]
+        artifacts = [
+            _scored(exporters[name](job), job, measurement) for name in formats
+        ]
         write_atomic(draft / RECIPE, recipe.dumps())
         write_atomic(draft / MARK, _resolved(workload, network, recipe).dumps())
     moved = (replace(one, path=folder / one.path.name) for one in artifacts)
     return Bundle(folder, tuple(moved))
+
+
+def _scored(one: Artifact, job: ExportJob, known: Measurement | None) -> Artifact:
+    """An artifact with its score, where its exporter compared outputs alone.
+
+    Such a file computes what the network does, but for the activations: these it has
+    as floats.
+    """
+    if one.score is not None or job.workload.data.test is None:
+        return one
+    if known is None or not known.is_exact or job.network.activations:
+        from workbench.engine.evaluator import Evaluator
+
+        floats = replace(job.network, activations={})
+        *_, known = Evaluator(job.workload).run(floats)
+    return replace(one, score=known)
 
 
 def _resolved(workload: Workload, network: Network, recipe: Recipe) -> ResolvedRecipe:
