@@ -1,0 +1,239 @@
+"""Whether a file is what was simulated: answers, outputs, and tensors on the way.
+
+The simulation runs in TensorFlow, the file in its own runtime, on the same samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.export.artifact import Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from workbench.core.measurement import Measurement
+    from workbench.core.network import Network
+    from workbench.engine.metrics import Metric
+    from workbench.engine.workload import Workload
+    from workbench.export.run import Runtime
+
+BATCH = 250
+# Below this share of equal answers a file is said to differ from what was simulated.
+ENOUGH = 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class Parity:
+    """A file against the simulation on the whole test set.
+
+    Attributes:
+        score: Of the file, paired with the original.
+        agreement: Fraction of samples with the simulation's answer; None where the
+            metric has no single answer.
+        largest_gap: Largest difference of an output.
+        samples_per_second: In the fastest batch, one thread.
+    """
+
+    score: Measurement
+    agreement: float | None
+    largest_gap: float
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class TensorParity:
+    """One quantized tensor in the file against the simulation.
+
+    Attributes:
+        path: Place of the activation.
+        equal: Fraction of values on the same grid point.
+        largest_steps: Largest difference, in steps of the grid.
+    """
+
+    path: str
+    equal: float
+    largest_steps: int
+
+
+def compare(  # noqa: PLR0913  # what is compared with what, by name
+    workload: Workload,
+    network: Network,
+    runtime: Runtime,
+    order: Sequence[int],
+    *,
+    original: Measurement | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Parity | None:
+    """Run file and simulation on the whole test set.
+
+    Args:
+        workload: The model and its data.
+        network: What the file was made of.
+        runtime: The file.
+        order: Which of the model's inputs each of the file's inputs is.
+        original: Exact measurement of the original, to save running it.
+        should_stop: Asked between batches.
+
+    Returns:
+        None where there are no test data.
+
+    Raises:
+        Stopped: If it was asked to.
+    """
+    test, metric = workload.data.test, workload.metric
+    if test is None or metric is None:
+        return None
+    simulated = _Simulation(workload, network, original)
+    rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    same: list[float | None] = []
+    gap, speed = 0.0, 0.0
+    for start in range(0, len(test), BATCH):
+        if should_stop():
+            raise Stopped
+        part = slice(start, start + BATCH)
+        x, y = [array[part] for array in test.x], test.y[part]
+        outputs, spent = runtime.predict([x[i] for i in order])
+        speed = max(speed, len(y) / max(spent, 1e-9))
+        before, expected = simulated.run(x, y, part)
+        given = outputs[0] if len(outputs) == 1 else outputs
+        rows.append((before, metric.results(y, given)))
+        same.append(_agreement(metric, expected, given))
+        gap = max(gap, _gap(expected, given))
+    known = [share for share in same if share is not None]
+    sizes = [len(before) for before, _ in rows]
+    return Parity(
+        score=_paired(workload, *map(np.concatenate, zip(*rows, strict=True))),
+        agreement=float(np.average(known, weights=sizes)) if known else None,
+        largest_gap=gap,
+        samples_per_second=speed,
+    )
+
+
+def compare_tensors(
+    workload: Workload,
+    network: Network,
+    runtime: Runtime,
+    order: Sequence[int],
+    *,
+    samples: int = 100,
+) -> tuple[TensorParity, ...]:
+    """Compare the quantized tensors of a full int8 file, in the order they are reached.
+
+    Args:
+        workload: The model and its data.
+        network: What the file was made of.
+        runtime: The file.
+        order: Which of the model's inputs each of the file's inputs is.
+        samples: How many test samples to run.
+    """
+    test = workload.data.test
+    if test is None or not network.activations:
+        return ()
+    x = [array[:samples] for array in test.x]
+    found = runtime.values([x[i] for i in order])
+    expected = _simulated_values(workload, network, x)
+    rows: list[TensorParity] = []
+    for path, values in expected.items():
+        if path in found and found[path].shape == values.shape:
+            scale = np.float32(np.reshape(network.activations[path].scale, ()))
+            steps = np.rint((found[path] - values) / scale)
+            largest = int(np.abs(steps).max(initial=0))
+            rows.append(TensorParity(path, float(np.mean(steps == 0)), largest))
+    return tuple(rows)
+
+
+class _Simulation:
+    """What the original and the network say of each batch."""
+
+    def __init__(
+        self, workload: Workload, network: Network, original: Measurement | None
+    ) -> None:
+        from workbench.engine.live import LiveModel
+
+        is_known = original is not None and original.is_exact
+        self._results = original.results if original is not None and is_known else None
+        self._metric = workload.metric
+        self._live = LiveModel(workload)
+        self._live.assign(network)
+        self._original = None if is_known else LiveModel(workload)
+
+    def run(
+        self, x: list[NDArray[Any]], y: NDArray[Any], part: slice
+    ) -> tuple[NDArray[np.float32], Any]:
+        """The original's results, and the network's outputs."""
+        expected = self._live.predict(x)
+        if self._results is not None:
+            return self._results[part], expected
+        assert self._original is not None
+        assert self._metric is not None
+        return self._metric.results(y, self._original.predict(x)), expected
+
+
+def _paired(
+    workload: Workload,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+) -> Measurement:
+    from workbench.engine.ordering import Order
+    from workbench.engine.scoring import Reference, paired
+
+    assert workload.metric is not None
+    samples = np.arange(len(before))
+    order = Order(samples, np.zeros(len(samples), np.int64), None)
+    reference = Reference(workload.metric.info, before, None, order)
+    return replace(paired(reference, after, None), provenance="measured")
+
+
+def _agreement(metric: Metric, expected: Any, given: Any) -> float | None:
+    classes = metric.predicted_classes(expected), metric.predicted_classes(given)
+    if classes[0] is not None and classes[1] is not None:
+        return float(np.mean(classes[0] == classes[1]))
+    has_steps = isinstance(expected, np.ndarray) and expected.ndim > 2  # noqa: PLR2004
+    if metric.info.is_accuracy and has_steps:
+        return float(np.mean(expected.argmax(-1) == np.asarray(given).argmax(-1)))
+    return None
+
+
+def _gap(expected: Any, given: Any) -> float:
+    one = expected if isinstance(expected, list) else [expected]
+    two = given if isinstance(given, list) else [given]
+    pairs = zip(one, two, strict=True)
+    return max(float(np.abs(a - b).max(initial=0)) for a, b in pairs)
+
+
+def _simulated_values(
+    workload: Workload, network: Network, x: Sequence[NDArray[Any]]
+) -> dict[str, NDArray[np.float32]]:
+    import tensorflow as tf
+
+    from workbench.engine.fake_quantization import fake_quantize, parameters, wrap
+    from workbench.engine.layers import pack
+    from workbench.engine.live import cast_inputs
+    from workbench.engine.realize import realize
+
+    found: dict[str, NDArray[np.float32]] = {}
+
+    def keeping(path: str) -> Any:
+        values = parameters(network.activations[path])[:3]
+
+        def change(tensor: tf.Tensor) -> tf.Tensor:
+            rounded = fake_quantize(tensor, *map(tf.constant, map(float, values)))
+            found[path] = rounded.numpy()
+            return rounded
+
+        return change
+
+    model = realize(workload, network)
+    places = [p for p in workload.places if p.site.path in network.activations]
+    changes = {place.site.path: keeping(place.site.path) for place in places}
+    at_inputs = wrap(model, places, changes)
+    inputs = cast_inputs(model, [tf.constant(array) for array in x])
+    entering = [at_inputs[i](a) if i in at_inputs else a for i, a in enumerate(inputs)]
+    model(pack(model, entering), training=False)
+    return found
