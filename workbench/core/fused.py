@@ -184,8 +184,20 @@ def fillers(dense: Floats) -> tuple[int, NDArray[np.int64]]:
     """Number of non-zeros, and of fillers in a relative index of 1 to 16 bits."""
     from workbench.core import kernels
 
-    found = np.zeros(WIDTHS, np.int64)
-    return int(kernels.fillers(dense.reshape(-1), found)), found
+    flat = dense.reshape(1, -1)
+    widths = np.arange(1, WIDTHS + 1)
+
+    def part(rows: slice, columns: slice) -> tuple[Any, NDArray[np.int64]]:
+        found = np.zeros(WIDTHS, np.int64)
+        return kernels.fillers(flat[rows, columns].reshape(-1), found), found
+
+    total, fillers_in_all, gap = 0, np.zeros(WIDTHS, np.int64), 0
+    for (kept, leading, trailing), found in _in_parts(flat.shape, part):
+        gap += leading if kept else trailing
+        if kept:
+            fillers_in_all += found + (gap >> widths)
+            total, gap = total + kept, trailing
+    return total, fillers_in_all
 
 
 def _empty(shape: tuple[int, ...], grid: Grid) -> Pass:

@@ -116,17 +116,25 @@ def errors_columns(
 
 
 @_exact
-def fillers(dense: Any, found: Any) -> int:
-    """Non-zeros; and in `found` the fillers of a relative index of 1, 2, ... bits."""
-    kept, gap = 0, 0
+def fillers(dense: Any, found: Any) -> Any:
+    """Count what lies between non-zeros, for a relative index of 1, 2, ... bits.
+
+    Returns:
+        Number of non-zeros, of zeros before the first and of zeros after the last;
+        `found` holds the fillers between them.
+    """
+    kept, gap, leading = 0, 0, 0
     for i in range(dense.size):
         if dense[i] == 0:
             gap += 1
             continue
+        if kept == 0:
+            leading = gap
+        else:
+            width = 1
+            while gap >> width and width <= found.size:
+                found[width - 1] += gap >> width
+                width += 1
         kept += 1
-        width = 1
-        while gap >> width and width <= found.size:
-            found[width - 1] += gap >> width
-            width += 1
         gap = 0
-    return kept
+    return kept, leading, gap
