@@ -1,0 +1,243 @@
+"""What the commands print: one JSON object, or words; and how they end."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.chain.models import case
+from workbench import serve
+from workbench.cli import compress, main
+from workbench.cli.voice import Report, Voice, plain, size, table
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    given = case("dense")
+    given.model.save(folder / "model.keras")
+    np.savez(folder / "data.npz", **given.data)
+    return str(folder / "model.keras"), str(folder / "data.npz")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    monkeypatch.setenv("LANG", "C")
+
+    def run(*words):
+        assert main([*map(str, words), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        return json.loads(out)
+
+    return run
+
+
+SETTINGS = ["--sparsity", "0.5", "--bits", "8", "--formats", "keras"]
+
+
+def test_doctor_lists_every_tensor(files, run):
+    found = run("doctor", files[0])
+    assert [tensor["path"] for tensor in found["tensors"]] == [
+        "hidden/kernel",
+        "head/kernel",
+    ]
+    first = found["tensors"][0]
+    assert first["shape"] == [12, 8]
+    assert (first["kind"], first["parameters"], first["macs"]) == ("dense", 96, 96)
+    assert (first["can"], first["reason"]) == (True, None)
+    totals = found["totals"]
+    assert totals["parameters"] == totals["kernels"] + totals["others"] == 131
+    assert totals["macs"] == 120
+
+
+def test_evaluate_tells_the_score_and_its_interval(files, run):
+    model, data = files
+    found = run("evaluate", model, "--data", data)
+    assert found["low"] < found["score"] < found["high"]
+    assert found["seen"] == found["total"] == 96
+    assert found["metric"] == {"name": "accuracy", "higher_is_better": True}
+    few = run("evaluate", model, "--data", data, "--limit", "10")
+    assert (few["seen"], few["total"]) == (10, 96)
+
+
+def test_a_metric_of_the_user_has_its_direction(files, tmp_path, capsys):
+    (tmp_path / "own.py").write_text(
+        "def distance(y_true, y_pred):\n"
+        "    print('looking')\n"
+        "    return 1 - y_pred[range(len(y_true)), y_true]\n"
+    )
+    model, data = files
+    metric = ["--metric", f"{tmp_path / 'own.py'}:distance", "--lower-is-better"]
+    assert main(["evaluate", model, "--data", data, *metric, "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["metric"] == {"name": "distance", "higher_is_better": False}
+    assert 0 < found["score"] < 1
+    assert set(err.split()) == {"looking"}
+
+
+def test_compress_tells_all_that_the_issue_names(files, run, tmp_path):
+    model, data = files
+    out = tmp_path / "out"
+    found = run("compress", model, "--data", data, "--out", out, *SETTINGS)
+    assert found["original"]["difference"] is None
+    before = found["before"]
+    assert set(before["difference"]) == {"value", "low", "high"}
+    assert before["seen"] == before["total"] == 96
+    assert before["provenance"] == "simulated"
+    gap = before["score"] - found["original"]["score"]
+    assert before["difference"]["value"] == pytest.approx(gap)
+    assert found["after"] is None
+    assert found["sparsity"] == pytest.approx(0.5, abs=0.01)
+    assert [tensor["bits"] for tensor in found["tensors"]] == [8, 8]
+    assert all(tensor["skipped"] is None for tensor in found["tensors"])
+    assert found["sizes"]["packed"]["provenance"] == "estimated"
+    assert found["sizes"]["packed"]["bytes"] < found["sizes"]["original"]["bytes"]
+    (file,) = found["files"]
+    assert file["bytes"] == os.path.getsize(file["path"])  # noqa: PTH202
+    assert (file["format"], file["provenance"]) == ("keras", "in file")
+    assert file["notes"]
+    recipe = (out / "recipe.yaml").read_text("utf-8")
+    assert json.loads((out / "resolved.json").read_text("utf-8"))
+    again = tmp_path / "again"
+    (tmp_path / "recipe.yaml").write_text(recipe, "utf-8")
+    words = ["--recipe", tmp_path / "recipe.yaml", "--formats", "keras"]
+    repeated = run("compress", model, "--data", data, "--out", again, *words)
+    assert repeated["before"] == before
+
+
+def test_a_file_of_quantized_activations_has_its_own_score(files, run, tmp_path):
+    model, data = files
+    words = [*SETTINGS, "--activation-bits", "4", "--bits", "2"]
+    out = tmp_path / "out"
+    found = run("compress", model, "--data", data, "--out", out, *words)
+    (file,) = found["files"]
+    again = run("evaluate", file["path"], "--data", data)
+    assert again["score"] == file["score"]
+
+
+def test_force_replaces_an_earlier_result(files, run, tmp_path):
+    model, data = files
+    out = tmp_path / "out"
+    words = ["compress", model, "--data", data, "--out", out, *SETTINGS]
+    run(*words)
+    (out / "old.txt").write_text("old")
+    run(*words, "--force")
+    assert not (out / "old.txt").exists()
+
+
+def test_people_read_words(files, tmp_path, capsys):
+    model, data = files
+    words = ["compress", model, "--data", data, "--out", str(tmp_path / "out")]
+    assert main([*words, *SETTINGS, "--lang", "zh"]) == 0
+    out = capsys.readouterr().out
+    assert "原始模型" in out
+    assert "model.keras" in out
+    assert main(["doctor", model, "--lang", "en"]) == 0
+    assert "hidden/kernel  dense" in capsys.readouterr().out
+
+
+def test_ctrl_c_leaves_nothing(files, tmp_path, capsys, monkeypatch):
+    def stop(self, *args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compress.Session, "save", stop)
+    model, data = files
+    words = ["compress", model, "--data", data, "--out", str(tmp_path / "out")]
+    assert main([*words, *SETTINGS]) == 130
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_within_an_export_leaves_nothing(files, tmp_path, monkeypatch):
+    def stop(path, content):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.core.store._write", stop)
+    model, data = files
+    words = ["compress", model, "--data", data, "--out", str(tmp_path / "out")]
+    assert main([*words, *SETTINGS]) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_prints_one_object_and_no_chatter(files):
+    words = [sys.executable, "-m", "workbench", "evaluate", files[0]]
+    done = subprocess.run(
+        [*words, "--data", files[1], "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    )
+    assert json.loads(done.stdout)["total"] == 96
+    assert done.stderr == ""
+
+
+def test_the_command_line_starts_without_tensorflow():
+    code = "import sys, workbench.cli; print({'tensorflow', 'keras'} & {*sys.modules})"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_dashboard_and_lab_pass_their_options_on(monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(serve, "dashboard", lambda *a, **k: calls.append((a, k)) or 0)
+    monkeypatch.setattr(serve, "lab", lambda *a, **k: calls.append((a, k)) or 0)
+    assert main(["dashboard", "lenet", "--no-browser", "--lang", "zh"]) == 0
+    (model, data), options = calls.pop()
+    assert (model, data) == (None, None)
+    assert options["environment"] == {serve.MODEL_VARIABLE: "lenet"}
+    assert (options["open_browser"], options["lang"]) == (False, "zh")
+    assert main(["lab", "--folder", str(tmp_path), "--port", "9999"]) == 0
+    (folder,), options = calls.pop()
+    assert (folder, options["port"]) == (tmp_path, 9999)
+
+
+def test_data_tells_where_it_is(monkeypatch, run, tmp_path):
+    def fetch(folder, target):
+        target.write_bytes(b"1234")
+        return target
+
+    monkeypatch.setattr("workbench.demo.fashion_mnist.fetch", fetch)
+    found = run("data", "fashion-mnist", "--out", tmp_path / "full.npz")
+    assert found == {"path": str(tmp_path / "full.npz"), "bytes": 4}
+
+
+def test_numbers_that_are_none_are_null():
+    values = {"a": float("nan"), "b": np.float32(1.5), "c": [np.int64(2), float("inf")]}
+    assert plain(values) == {"a": None, "b": 1.5, "c": [2, None]}
+    assert json.loads(Report(values, []).json()) == {
+        "a": None,
+        "b": 1.5,
+        "c": [2, None],
+    }
+
+
+def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
+    voice = Voice()
+    voice.progress("Measuring", 0.5)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    voice.progress("Measuring", 0.5)
+    voice.clear()
+    said = capsys.readouterr().err
+    assert "[############............]  50% Measuring" in said
+    assert said.endswith("\r\x1b[K")
+
+
+def test_tables_align_and_bytes_have_units():
+    assert table([["a", "b"], ["中文", "c"]]) == ["a     b", "中文  c"]
+    assert [size(n) for n in (12, 1500, 2.5e6, 3e9)] == [
+        "12 B",
+        "1.5 kB",
+        "2.5 MB",
+        "3 GB",
+    ]

@@ -1,0 +1,1 @@
+"""Benchmarks of what the product promises, one a file; each registers itself."""

@@ -1,0 +1,234 @@
+"""Issue 3's table: what the screen does while a hand moves, against plain Keras.
+
+The session is that of the dashboard: its lanes, on an event loop, with its defaults.
+Ratios are medians over settings; what a browser does is measured by its own tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench import demo
+from workbench.bench.arrays import arrays
+from workbench.bench.baseline import Baseline, bench_model
+from workbench.bench.benchmark import Result, benchmarks
+from workbench.core.edit import set_knobs
+from workbench.core.recipe import Recipe, Retraining
+from workbench.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.bench.benchmark import Say
+    from workbench.core.tensor import Site
+
+REPEATS = 5
+LONGEST_S = 300
+RETRAINED = Retraining(epochs=2)
+FIRST_CHANGE = (("first_interval", 1.5, 30), ("sharp_interval", 0.7, 8))
+# How much sooner, for a change in the layer or in all of them.
+CHANGES = {
+    "last_dense": 60,
+    "first_dense": 20,
+    "last_convolution": 4,
+    "first_layer": 1.5,
+    "global": 1.5,
+}
+SCAN_SETTINGS = 8
+
+
+@benchmarks.add("live")
+def live(say: Say) -> Iterator[Result]:
+    """Measure weights alone, then both models."""
+    say("weights")
+    yield from arrays()
+    path, data = demo.paths("cnn")
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "bench.keras"
+        say("training a model")
+        bench_model(data).save(own)
+        for name, model in (("bench", own), ("demo", path)):
+            say(name)
+            yield from asyncio.run(_measured(name, model, data, say))
+
+
+async def _measured(name: str, model: Path, data: Path, say: Say) -> list[Result]:
+    """Everything about one model, in a session on this event loop."""
+    session = Session(model, data, is_kept=False)
+    try:
+        await _until(session, lambda: session.is_calibrated)
+        await _until(session, lambda: _is_exact(session))
+        baseline = Baseline(session.workload)
+        results = []
+        for change, site in _places(session.sites).items():
+            say(f"{name}: {change}")
+            results += await _turnaround(name, change, site, session, baseline)
+        say(f"{name}: scan")
+        results.append(await _scan(name, session, baseline))
+        say(f"{name}: retraining")
+        results += await _retraining(name, session, baseline)
+    finally:
+        session.close()
+    return results
+
+
+def _places(sites: tuple[Site, ...]) -> dict[str, str]:
+    """The target of each kind of change."""
+    dense = [site.path for site in sites if site.kind == "dense"]
+    convolutions = [site.path for site in sites if site.kind in ("conv", "depthwise")]
+    return dict(
+        zip(
+            CHANGES,
+            (dense[-1], dense[0], convolutions[-1], sites[0].path, "*"),
+            strict=True,
+        )
+    )
+
+
+async def _turnaround(
+    name: str, change: str, target: str, session: Session, baseline: Baseline
+) -> list[Result]:
+    """How much sooner the session knows than plain Keras, cold and warm."""
+    first = await _seconds(session, _recipe(target, 0.05))
+    cold = baseline.run(_recipe(target, 0.05)) / first[-1][0]
+    exact: list[float] = []
+    sooner: dict[str, list[float]] = {key: [] for key, _, _ in FIRST_CHANGE}
+    for step in range(REPEATS):
+        recipe = _recipe(target, 0.1 + 0.02 * step)
+        usual = baseline.run(recipe)
+        seen = await _seconds(session, recipe)
+        exact.append(usual / seen[-1][0])
+        for key, points, _ in FIRST_CHANGE:
+            at = next(seconds for seconds, half in seen if half <= points)
+            sooner[key].append(usual / at)
+    prefix = f"{name}.{change}"
+    goal = CHANGES[change]
+    results = [
+        Result(f"{prefix}.exact", median(exact), goal, "times sooner", is_limit=False),
+        Result(f"{prefix}.exact_cold", cold, 1.0, "times sooner", is_limit=False),
+    ]
+    if change == "global":
+        results += [
+            Result(
+                f"{prefix}.{key}",
+                median(sooner[key]),
+                goal,
+                "times sooner",
+                is_limit=False,
+            )
+            for key, _, goal in FIRST_CHANGE
+        ]
+    return results
+
+
+async def _scan(name: str, session: Session, baseline: Baseline) -> Result:
+    """Every kernel at several settings, exactly."""
+    usual = ours = 0.0
+    for site in session.sites:
+        settings = [
+            _recipe(site.path, level)
+            for level in np.linspace(0.11, 0.89, SCAN_SETTINGS)
+        ]
+        usual += SCAN_SETTINGS * baseline.run(settings[0])
+        for recipe in settings:
+            ours += (await _seconds(session, recipe))[-1][0]
+    return Result(
+        f"{name}.sensitivity_scan", usual / ours, 3.5, "times sooner", is_limit=False
+    )
+
+
+async def _retraining(name: str, session: Session, baseline: Baseline) -> list[Result]:
+    """An epoch against one of plain ``fit``, and how late the event loop gets."""
+    await _seconds(session, _recipe("*", 0.8, bits=4))
+    late: list[float] = []
+    watch = asyncio.ensure_future(_lateness(late))
+    ends: list[float] = []
+
+    def note(change: Any) -> None:
+        if change.new and change.new[-1].validation is not None:
+            ends.append(time.perf_counter())
+
+    session.observe(note, "progress")
+    session.retrain(RETRAINED)
+    await _until(session, lambda: not session.is_retraining)
+    for step in range(REPEATS):
+        await _seconds(session, _recipe("*", 0.5 + 0.02 * step))
+    watch.cancel()
+    session.unobserve(note, "progress")
+    last = session.progress[-1]
+    samples = last.steps * RETRAINED.batch_size
+    epoch = ends[-1] - ends[-2]
+    usual = baseline.fit_seconds(samples, RETRAINED.batch_size)
+    return [
+        Result(
+            f"{name}.retraining", usual / epoch, 1.4, "times faster", is_limit=False
+        ),
+        Result(
+            f"{name}.event_loop_late_p99",
+            1000 * float(np.percentile(late, 99)),
+            10,
+            "ms",
+        ),
+    ]
+
+
+async def _lateness(late: list[float]) -> None:
+    """Note how much later than asked for the loop comes back."""
+    pause = 0.002
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(pause)
+        late.append(time.perf_counter() - began - pause)
+
+
+async def _seconds(session: Session, recipe: Recipe) -> list[tuple[float, float]]:
+    """Seconds and half-width in points of each measurement of a recipe."""
+    seen: list[tuple[float, float]] = []
+    done = asyncio.get_running_loop().create_future()
+
+    def note(change: Any) -> None:
+        outcome = change.new
+        if outcome.recipe.plans != recipe.plans or outcome.is_stale:
+            return
+        measured = outcome.measurement
+        if measured is None or measured.within is None:
+            return
+        half = 50 * (measured.within.high - measured.within.low)
+        seen.append((time.perf_counter() - began, half))
+        if measured.is_exact and not done.done():
+            done.set_result(None)
+
+    session.observe(note, "before")
+    began = time.perf_counter()
+    session.edit(recipe)
+    await asyncio.wait_for(done, LONGEST_S)
+    session.unobserve(note, "before")
+    return seen
+
+
+async def _until(session: Session, holds: Any) -> None:
+    """Wait for something about a session; a failure of it ends the benchmark."""
+    end = time.perf_counter() + LONGEST_S
+    while not holds():
+        if session.status.is_error or time.perf_counter() > end:
+            raise RuntimeError(f"{session.status.key} {session.status.detail}")
+        await asyncio.sleep(0.02)
+
+
+def _is_exact(session: Session) -> bool:
+    before = session.before
+    if before is None or before.measurement is None or before.is_stale:
+        return False
+    return before.measurement.is_exact
+
+
+def _recipe(target: str, sparsity: float, bits: int = 6) -> Recipe:
+    pruned = set_knobs(Recipe(), "magnitude", target, sparsity=sparsity)
+    return set_knobs(pruned, "uniform", target, bits=bits)
