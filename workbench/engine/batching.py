@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 LARGEST_BYTES = 24 * 2**20
-ALL_BYTES = 256 * 2**20
 WORK = 3_000_000_000
 MOST_ROWS = 4096
 _STEP = 64
+# Even a large model is run on a few samples at once, where memory allows.
+_FEWEST_ROWS = 4
 # Making one value costs about as much as so many multiply-accumulates.
 _VALUE = 50
 _LOOPS = frozenset({"While", "StatelessWhile"})
@@ -39,13 +40,9 @@ def batch_rows(operations: Iterable[tf.Operation], *, loop_macs: int) -> int:
         1 to `MOST_ROWS`; a multiple of 64 from 64 on.
     """
     taken = list(operations)
-    sizes_in_bytes = [_nbytes(operation) for operation in taken]
-    rows = min(
-        MOST_ROWS,
-        LARGEST_BYTES // max(1, *sizes_in_bytes, 1),
-        ALL_BYTES // max(1, sum(sizes_in_bytes)),
-        WORK // max(1, work(taken, loop_macs=loop_macs)),
-    )
+    fast = WORK // max(1, work(taken, loop_macs=loop_macs))
+    fitting = LARGEST_BYTES // max([1, *map(_nbytes, taken)])
+    rows = min(MOST_ROWS, fitting, max(fast, _FEWEST_ROWS))
     return rows // _STEP * _STEP or max(1, rows)
 
 
@@ -67,6 +64,11 @@ def sizes(tensor: tf.Tensor) -> list[int]:
     if tensor.shape.rank is None:
         return [1]
     return [size or 1 for size in tensor.shape.as_list()]
+
+
+def tensor_bytes(tensor: tf.Tensor) -> int:
+    """Memory of a tensor that has been computed."""
+    return math.prod(sizes(tensor)) * tensor.dtype.size
 
 
 def _nbytes(operation: tf.Operation) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import tensorflow as tf
 
+from workbench.engine.batching import tensor_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -105,7 +107,7 @@ class Rows:
         groups: list[list[list[tf.Tensor]]] = [[self._chunks[0]]]
         size = CHUNK_BYTES
         for chunk in self._chunks[1:]:
-            nbytes = sum(_nbytes(tensor) for tensor in chunk)
+            nbytes = sum(tensor_bytes(tensor) for tensor in chunk)
             if size + nbytes > CHUNK_BYTES:
                 groups.append([])
                 size = 0
@@ -159,7 +161,3 @@ class ActivationCache:
         rows = Rows(total)
         self._kept[key] = (rows, nbytes)
         return rows
-
-
-def _nbytes(tensor: tf.Tensor) -> int:
-    return int(tf.size(tensor)) * tensor.dtype.size

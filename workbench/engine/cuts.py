@@ -19,17 +19,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
-from workbench.engine.batching import batch_rows, sizes, work
+from workbench.engine.batching import batch_rows, sizes, tensor_bytes, work
 from workbench.engine.piece import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _IMPURE = re.compile(r"^(?!Stateless).*(Assign|Scatter(Add|Update)|Random|PyFunc)")
-_TRIED = (2, 3)
+_TRIED = (1, 2)
 _CLOSE = 1e-4
 _PLACES = 8
 
@@ -177,15 +176,19 @@ class Program:
             self._candidates(lives, place, before)
             for before, place in zip([0, *places[:-1]], places, strict=True)
         ]
-        every = {t.name: t for wish in wishes for _, alive in wish for t in alive}
-        every |= {tensor.name: tensor for tensor in self._outputs}
-        sizes = self._sizes(every, samples)
-        if any(tensor.name not in sizes for tensor in self._outputs):
+        sizes = self._sizes(self._outputs, samples)
+        if len(sizes) < len(self._outputs):
             # What a sample gives depends on its batch: batches must stay as they are.
             return (start,)
+        nearest = [
+            tensor for wish in wishes for _, alive in wish[:1] for tensor in alive
+        ]
+        sizes |= self._sizes(nearest, samples)
         found = [start]
         for wish in wishes:
             for position, alive in wish:
+                if not all(tensor.name in sizes for tensor in alive):
+                    sizes |= self._sizes(alive, samples)
                 if all(tensor.name in sizes for tensor in alive):
                     nbytes = sum(sizes[tensor.name] for tensor in alive)
                     found.append(Cut(position, alive, nbytes))
@@ -224,18 +227,20 @@ class Program:
         return found
 
     def _sizes(
-        self, tensors: Mapping[str, tf.Tensor], samples: Sequence[tf.Tensor]
+        self, tensors: Sequence[tf.Tensor], samples: Sequence[tf.Tensor]
     ) -> dict[str, int]:
         """Bytes a sample of each tensor whose rows are samples; inputs are free."""
-        piece = self._extract(self._inputs, tuple(tensors.values()))
+        piece = self._extract(self._inputs, tensors)
         middle, end = _TRIED[0], sum(_TRIED)
         whole = piece([array[:end] for array in samples])
         front = piece([array[:middle] for array in samples])
         back = piece([array[middle:end] for array in samples])
         inputs = {tensor.name for tensor in self._inputs}
         return {
-            name: 0 if name in inputs else together.numpy().nbytes // end
-            for name, together, *apart in zip(tensors, whole, front, back, strict=True)
+            tensor.name: 0 if tensor.name in inputs else tensor_bytes(together) // end
+            for tensor, together, *apart in zip(
+                tensors, whole, front, back, strict=True
+            )
             if _is_by_sample(together, apart)
         }
 
@@ -274,12 +279,12 @@ def _is_by_sample(whole: tf.Tensor, parts: Sequence[tf.Tensor]) -> bool:
     """Whether rows are samples, whichever others are in the batch."""
     if [part.shape[0] for part in parts] != list(_TRIED):
         return False
-    joined = np.concatenate([part.numpy() for part in parts]).astype(np.float64)
-    expected = whole.numpy().astype(np.float64)
+    joined = tf.cast(tf.concat(parts, 0), tf.float32)
+    expected = tf.cast(whole, tf.float32)
     if joined.shape != expected.shape:
         return False
-    bound = _CLOSE * (1 + np.max(np.abs(expected), initial=0))
-    return bool(np.all(np.abs(joined - expected) <= bound))
+    gap = float(tf.reduce_max(tf.abs(joined - expected)))
+    return gap <= _CLOSE * (1 + float(tf.reduce_max(tf.abs(expected))))
 
 
 _NOTHING: frozenset[str] = frozenset()
