@@ -85,15 +85,35 @@ def called(node):
     return getattr(function, "attr", getattr(function, "id", ""))
 
 
+def speakers(tree):
+    """What a module calls with a text key: its own ``say`` may be another one."""
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return {"UserError", "say"} & imported
+
+
 def uses():
-    """Keys that the code names in a call, with the placeholders that it gives."""
+    """Keys that the code names in a call, with the placeholders that it gives.
+
+    A method ``say`` may complete the key, which then has no dot.
+    """
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        tree = ast.parse(path.read_text("utf-8"))
+        known = speakers(tree)
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             name = called(node)
             key = literal(node.args[0]) if node.args else None
-            if name in {"UserError", "say"} and key is not None:
+            if key is None or ("." not in key and isinstance(node.func, ast.Attribute)):
+                continue
+            if name in known or (
+                isinstance(node.func, ast.Attribute) and name == "say"
+            ):
                 given = {word.arg or "**" for word in node.keywords}
                 yield f"{path.relative_to(PACKAGE)}:{node.lineno}", name, key, given
 
