@@ -151,11 +151,10 @@ def saving(  # noqa: PLR0913  # what is saved where, by name
     try:
         bundle = write_bundle(
             session.workload,
-            outcome.network,
-            outcome.recipe,
+            outcome,
             folder,
             formats,
-            measurement=None if outcome.is_stale else outcome.measurement,
+            snapshot=session.snapshot(),
             is_forced=is_forced,
             should_stop=lambda: task.is_cancelled,
         )

@@ -65,7 +65,8 @@ def saved(model: keras.Model, at: Path) -> Path:
 
 
 def opened(good: Good) -> keras.Model:
-    return keras.saving.load_model(good.model, compile=False)
+    model: Any = keras.saving.load_model(good.model, compile=False)
+    return model
 
 
 # Models.

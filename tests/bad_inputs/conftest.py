@@ -44,9 +44,9 @@ def good(tmp_path_factory) -> Good:
     dense, pictures = case("dense"), case("residual")
     dense.model.save(folder / "model.keras")
     pictures.model.save(folder / "pictures.keras")
-    np.savez(folder / "data.npz", **dense.data)
+    np.savez(folder / "data.npz", allow_pickle=False, **dense.data)
     only = {name: dense.data[name] for name in ("x_test", "y_test")}
-    np.savez(folder / "test.npz", **only)
+    np.savez(folder / "test.npz", allow_pickle=False, **only)
     return Good(
         folder / "model.keras",
         folder / "data.npz",

@@ -19,7 +19,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     given = case("dense")
     given.model.save(folder / "model.keras")
-    np.savez(folder / "data.npz", **given.data)
+    np.savez(folder / "data.npz", allow_pickle=False, **given.data)
     return str(folder / "model.keras"), str(folder / "data.npz")
 
 

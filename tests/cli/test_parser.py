@@ -1,5 +1,6 @@
 """Words become a wish; help and version come in the user's language."""
 
+import argparse
 import re
 
 import pytest
@@ -16,8 +17,14 @@ from workbench.core.step import steps
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
+def parsed(*words):
+    found = parse(words, "en")
+    assert isinstance(found, argparse.Namespace)
+    return found
+
+
 def wish(*words):
-    return parse(["compress", "model.keras", *words], "en")
+    return parsed("compress", "model.keras", *words)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +103,9 @@ def test_a_file_is_followed_and_its_retraining_changed(tmp_path):
 
 
 def test_a_model_may_come_after_the_options():
-    given = parse(["dashboard", "--port", "9000", "lenet"], "en")
+    given = parsed("dashboard", "--port", "9000", "lenet")
     assert (given.model, given.port) == ("lenet", "9000")
-    given = parse(["evaluate", "--data", "d.npz", "m.keras"], "en")
+    given = parsed("evaluate", "--data", "d.npz", "m.keras")
     assert (given.model, given.data) == ("m.keras", "d.npz")
 
 

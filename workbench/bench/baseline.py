@@ -33,7 +33,7 @@ def bench_model(data: Path) -> keras.Model:
 
     layers = keras.layers
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(
+    model: Any = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
             layers.Rescaling(1 / 255),

@@ -26,7 +26,8 @@ def recover(say: Say) -> Iterator[Result]:
     session = Session("cnn", recipe=recipe, is_kept=False)
     say("retrain")
     session.retrain(Retraining())
-    before, after = session.before, session.after
+    now = session.snapshot()
+    before, after = now.before, now.after
     assert before is not None, "The session has compressed."
     assert after is not None, "The session has retrained."
     gap = after.measurement and after.measurement.difference

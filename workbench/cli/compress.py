@@ -120,9 +120,9 @@ def _report(session: Session, voice: Voice) -> Report:
     outcome = session.result()
     assert outcome is not None, "The session has compressed."
     assert session.original_sizes is not None, "The session has opened the model."
-    artifacts = session.saved.artifacts
-    before = session.before.measurement if session.before else None
-    after = session.after.measurement if session.after else None
+    artifacts, now = session.saved.artifacts, session.snapshot()
+    before = now.before and now.before.measurement
+    after = now.after and now.after.measurement
     data = {
         "model": session.workload.name,
         "metric": numbers.metric(session.workload.metric.info),

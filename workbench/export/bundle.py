@@ -13,17 +13,17 @@ from workbench.core.resolved import FILE_NAME as MARK
 from workbench.core.resolved import ResolvedRecipe, resolve
 from workbench.core.store import publish, write_atomic
 from workbench.export.artifact import Artifact, ExportJob, exporters
+from workbench.export.report import ReportInput, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from workbench.core.measurement import Measurement
-    from workbench.core.network import Network
-    from workbench.core.recipe import Recipe
+    from workbench.core.snapshot import Outcome, Snapshot
     from workbench.engine.workload import Workload
 
 RECIPE = "recipe.yaml"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,11 @@ class Bundle:
 
 def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
     workload: Workload,
-    network: Network,
-    recipe: Recipe,
+    outcome: Outcome,
     folder: Path,
     formats: Sequence[str],
     *,
-    measurement: Measurement | None = None,
+    snapshot: Snapshot,
     is_forced: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Bundle:
@@ -54,11 +53,10 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
 
     Args:
         workload: Where it came from.
-        network: The compressed network.
-        recipe: What made it.
+        outcome: The recipe, what came of it and its accuracy.
         folder: The folder to make.
         formats: Names of exporters.
-        measurement: The network's, over the whole test set; None where not known.
+        snapshot: The session, for the report.
         is_forced: Whether an earlier result is replaced.
         should_stop: Asked between steps of an export.
 
@@ -66,18 +64,22 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         UserError: If something cannot be exported or written.
         Stopped: Once it should stop.
     """
+    network, recipe = outcome.network, outcome.recipe
+    resolved = _resolved(workload, outcome)
     with publish(folder, mark=MARK, force=is_forced) as draft:
         job = ExportJob(workload, network, recipe, draft, should_stop)
-        artifacts = [
-            _scored(exporters[name](job), job, measurement) for name in formats
-        ]
+        artifacts = tuple(
+            _scored(exporters[name](job), job, outcome) for name in formats
+        )
         write_atomic(draft / RECIPE, recipe.dumps())
-        write_atomic(draft / MARK, _resolved(workload, network, recipe).dumps())
+        write_atomic(draft / MARK, resolved.dumps())
+        told = _told(workload, outcome, snapshot, resolved, artifacts)
+        write_atomic(draft / REPORT, report(told, snapshot.lang))
     moved = (replace(one, path=folder / one.path.name) for one in artifacts)
     return Bundle(folder, tuple(moved))
 
 
-def _scored(one: Artifact, job: ExportJob, known: Measurement | None) -> Artifact:
+def _scored(one: Artifact, job: ExportJob, outcome: Outcome) -> Artifact:
     """An artifact with its score, where its exporter compared outputs alone.
 
     Such a file computes what the network does, but for the activations: these it has
@@ -85,6 +87,7 @@ def _scored(one: Artifact, job: ExportJob, known: Measurement | None) -> Artifac
     """
     if one.score is not None or job.workload.data.test is None:
         return one
+    known = None if outcome.is_stale else outcome.measurement
     if known is None or not known.is_exact or job.network.activations:
         from workbench.engine.evaluator import Evaluator
 
@@ -93,8 +96,38 @@ def _scored(one: Artifact, job: ExportJob, known: Measurement | None) -> Artifac
     return replace(one, score=known)
 
 
-def _resolved(workload: Workload, network: Network, recipe: Recipe) -> ResolvedRecipe:
+def _resolved(workload: Workload, outcome: Outcome) -> ResolvedRecipe:
     """What was done; a threshold is known where the original's weights were pruned."""
-    hashes = {"workload": workload.digest, "data": workload.data.digest}
-    weights = workload.weights if network.others is None else None
-    return resolve(recipe, network, model=workload.name, hashes=hashes, weights=weights)
+    network = outcome.network
+    return resolve(
+        outcome.recipe,
+        network,
+        model=workload.name,
+        hashes={"workload": workload.digest, "data": workload.data.digest},
+        weights=workload.weights if network.others is None else None,
+    )
+
+
+def _told(
+    workload: Workload,
+    outcome: Outcome,
+    snapshot: Snapshot,
+    resolved: ResolvedRecipe,
+    artifacts: tuple[Artifact, ...],
+) -> ReportInput:
+    """What the report tells; without retraining only where it is of this recipe."""
+    assert snapshot.original_sizes is not None, "The model is open."
+    before, is_after = snapshot.before, resolved.is_retrained
+    is_same = before is not None and before.recipe.plans == outcome.recipe.plans
+    return ReportInput(
+        resolved=resolved,
+        metric=snapshot.metric,
+        data=workload.data.name,
+        original=snapshot.original,
+        original_sizes=snapshot.original_sizes,
+        before=(before if is_same else None) if is_after else outcome,
+        after=outcome if is_after else None,
+        artifacts=artifacts,
+        history=snapshot.history,
+        budget=snapshot.budget,
+    )
