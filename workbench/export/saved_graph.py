@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,10 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
     trainable = [v.numpy() for v in model.trainable_variables]
     others = [v.numpy() for v in model.non_trainable_variables]
 
+    # A stateless call hands its arguments on as they are.
+    takes_mode = "training" in inspect.signature(model.call).parameters
+    mode = {"training": False} if takes_mode else {}
+
     def call(*arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         entering = [
             at_inputs[i](array) if i in at_inputs else array
@@ -71,7 +76,7 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
             [tf.constant(value) for value in trainable],
             [tf.constant(value) for value in others],
             pack(model, entering),
-            training=False,
+            **mode,
         )
         flat = tf.nest.flatten(called[0])
         return {f"output_{i}": tf.identity(value) for i, value in enumerate(flat)}
