@@ -88,7 +88,7 @@ def test_an_interrupted_preview_is_taken_up_again_behind_the_other_key():
     assert seen == ["after 1", "after 2", "before", "after 1", "after 2"]
 
 
-def test_tasks_run_in_order_and_a_cancelled_one_does_not_start():
+def test_tasks_run_in_order_and_know_that_they_were_cancelled():
     async def scene():
         seen = []
         lanes = Lanes(collect([]), asyncio.get_running_loop())
@@ -97,7 +97,8 @@ def test_tasks_run_in_order_and_a_cancelled_one_does_not_start():
         def job(name):
             def run(task):
                 gate.wait(5)
-                yield lambda: seen.append(name)
+                is_cancelled = task.is_cancelled
+                yield lambda: seen.append((name, is_cancelled))
 
             return run
 
@@ -105,12 +106,12 @@ def test_tasks_run_in_order_and_a_cancelled_one_does_not_start():
         lanes.submit("b", job("b")).cancel()
         lanes.submit("c", job("c"))
         gate.set()
-        while "c" not in seen:
+        while len(seen) < 3:
             await asyncio.sleep(0.01)
         await asyncio.to_thread(lanes.close)
         return seen
 
-    assert asyncio.run(scene()) == ["a", "c"]
+    assert asyncio.run(scene()) == [("a", False), ("b", True), ("c", False)]
 
 
 def test_an_error_is_delivered_and_the_lane_goes_on():

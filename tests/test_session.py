@@ -218,6 +218,21 @@ def test_on_an_event_loop_sliders_stay_alive_while_retraining(dense):
     assert not status.is_error
 
 
+def test_a_retraining_that_still_waits_can_be_cancelled(dense):
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        while session.workload is None:
+            await asyncio.sleep(0.01)
+        session.retrain(Retraining(epochs=1000))
+        session.cancel()
+        while session.is_retraining:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(session.close)
+        return session.after
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
 def test_an_error_on_a_lane_reaches_the_status_line(dense, files):
     async def scene():
         session = Session(files[0], files[1].with_name("missing.npz"), is_kept=False)

@@ -10,6 +10,7 @@ import ipywidgets
 
 from workbench import demo
 from workbench.core.errors import UserError
+from workbench.memory import notebook_session
 from workbench.panels.address import Address, initial_query
 from workbench.panels.drawers import drawers
 from workbench.panels.figures import live_chart, sparsity, tradeoff
@@ -69,13 +70,8 @@ class Dashboard(ipywidgets.VBox):
             model = model if model in self._demos else self._demos[0]
         lang = lang or query.get("lang", "en")
         self._scope: Scope | None = None
-        self._open(
-            model,
-            data,
-            name or query.get("session"),
-            lang if lang in LANGUAGES else "en",
-            query,
-        )
+        name = name or query.get("session") or _notebook_session(model, data)
+        self._open(model, data, name, lang if lang in LANGUAGES else "en", query)
 
     def _open(
         self, model: Any, data: Any, name: str | None, lang: str, query: dict[str, str]
@@ -101,34 +97,45 @@ class Dashboard(ipywidgets.VBox):
         scope = self._scope = Scope(self.session, self._address)
         groups, sliders = settings(scope)
         save, saving_group = saving(scope)
-        controls = ipywidgets.VBox([saving_group, *groups, retraining(scope)])
-        controls.add_class("wb-controls")
+        training = retraining(scope)
+        controls = _box("wb-controls", saving_group, *groups, training)
         plot = tradeoff(scope)
         plot.add_class("wb-tradeoff")
-        halves = ipywidgets.VBox(
-            [
-                live_chart(scope, "weights", "before", "selection", "weights"),
-                live_chart(scope, "accuracy", "before", "after", "original", "recipe"),
-            ]
+        weights = live_chart(scope, "weights", "before", "selection", "weights")
+        scores = live_chart(scope, "accuracy", "before", "after", "original", "recipe")
+        table, zeros, below = layer_table(scope), sparsity(scope), drawers(scope)
+        frame = _box(
+            "wb-frame",
+            topbar(scope, self._demos, self._choose_demo, save),
+            verdict(scope),
+            controls,
+            plot,
+            _box("wb-halves", weights, scores),
+            status(scope),
+            _box("wb-tables", table, zeros),
+            below,
+            _bottom(scope, sliders),
         )
-        halves.add_class("wb-halves")
-        tables = ipywidgets.VBox([layer_table(scope), sparsity(scope)])
-        tables.add_class("wb-tables")
-        frame = ipywidgets.VBox(
-            [
-                topbar(scope, self._demos, self._choose_demo, save),
-                verdict(scope),
-                controls,
-                plot,
-                halves,
-                status(scope),
-                tables,
-                drawers(scope),
-                _bottom(scope, sliders),
-            ]
-        )
-        frame.add_class("wb-frame")
         self.children = (self._address, frame)
+        parts = {name: slider.widget for name, slider in sliders.items()}
+        parts |= {
+            "presets": groups[0],
+            "retraining": training,
+            "save": save,
+            "tradeoff": plot,
+            "weights": weights,
+            "accuracy": scores,
+            "table": table,
+            "zeros": zeros,
+            "drawers": below,
+        }
+
+        @scope.watch("view")
+        def hide() -> None:
+            hidden = self.session.view.get("hide", ())
+            for name, part in parts.items():
+                act = part.add_class if name in hidden else part.remove_class
+                act("wb-hidden")
 
     def _choose_demo(self, name: str) -> None:
         lang = self.session.lang
@@ -155,6 +162,21 @@ def dashboard(model: Any = None, data: Any = None, **options: Any) -> Dashboard:
     return Dashboard(model, data, **options)
 
 
+def _box(name: str, *children: ipywidgets.Widget) -> ipywidgets.VBox:
+    """A box with a class of the stylesheet."""
+    box = ipywidgets.VBox(list(children))
+    box.add_class(name)
+    return box
+
+
+def _notebook_session(model: Any, data: Any) -> str | None:
+    """In JupyterLab the session of this notebook; None for a new one."""
+    notebook = os.environ.get("JPY_SESSION_NAME")
+    if notebook is None or "VOILA_REQUEST_URL" in os.environ:
+        return None
+    return notebook_session(f"{notebook} {model} {data}")
+
+
 def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
     """A phone's bottom bar: chips choose which slider stays in view."""
     holder = ipywidgets.VBox()
@@ -175,6 +197,4 @@ def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
     choose("sparsity")
     row = ipywidgets.HBox(chips)
     row.add_class("wb-chips")
-    bar = ipywidgets.VBox([row, holder])
-    bar.add_class("wb-bottom")
-    return bar
+    return _box("wb-bottom", row, holder)

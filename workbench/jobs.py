@@ -88,6 +88,9 @@ def binning(session: Session) -> Iterator[Delivery]:
 
 def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Delivery]:
     """Retrain for a recipe; every better set of weights is kept as it comes."""
+    if task.is_cancelled:
+        yield lambda: session.set(is_retraining=False)
+        return
     from workbench.engine.trainer import Trainer
 
     yield session.saying("session.retraining")

@@ -84,7 +84,7 @@ class Lanes:
             self._changed.notify()
 
     def submit(self, name: str, job: Callable[[Task], Iterator[Delivery]]) -> Task:
-        """Queue a task; it can be cancelled while it waits or runs."""
+        """Queue a task; one cancelled while it waits is still run, to say so."""
         task = Task(name, job)
         if self.is_inline:
             self._deliver_all(lambda: task.job(task))
@@ -119,8 +119,7 @@ class Lanes:
 
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None and not self._is_closed:
-            if not task.is_cancelled:
-                self._deliver_all(lambda task=task: task.job(task))
+            self._deliver_all(lambda task=task: task.job(task))
 
     def _deliver_all(
         self, job: Job, is_stopped: Callable[[], bool] = lambda: False

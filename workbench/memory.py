@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.checkpoint import from_arrays, to_arrays
 from workbench.core.history import Timeline, Visit
-from workbench.core.store import SessionStore
+from workbench.core.store import SessionStore, home, write_atomic, writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,26 @@ class Earlier:
     view: Mapping[str, Any]
     source: str
     retrained: Retrained | None
+
+
+def notebook_session(notebook: str) -> str:
+    """The name of a notebook's last session, or of a new one that it gets.
+
+    Args:
+        notebook: What tells the notebook from others: its path, and what it opens.
+
+    Raises:
+        UserError: If the name cannot be kept.
+    """
+    folder = home() / "notebooks"
+    path = folder / hashlib.sha256(notebook.encode()).hexdigest()
+    with contextlib.suppress(OSError):
+        return path.read_text("utf-8")
+    name = SessionStore().name
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, name)
+    return name
 
 
 class Memory:

@@ -78,7 +78,7 @@ class Session(State):
         if isinstance(self.model, str | Path):
             first = glance(Path(self.model))
             self._take(first.sites, first.weights, first.other_parameters)
-        self._memory = Memory(name) if is_kept else None
+        self._memory = self._remembering(name) if is_kept else None
         self._recall()
         self.preview()
         self.task = self.lanes.submit(
@@ -295,6 +295,14 @@ class Session(State):
         self.original_sizes = sizes(original, other_parameters)
         if is_new:
             self.lanes.wish("bins", lambda: jobs.binning(self))
+
+    def _remembering(self, name: str | None) -> Memory:
+        """The memory of a name; a fresh one, with the reason said, where it is none."""
+        try:
+            return Memory(name)
+        except UserError as error:
+            self._fail(error, "")
+            return Memory()
 
     def _recall(self) -> None:
         """Go on where the session of this name stopped."""

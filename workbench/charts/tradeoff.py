@@ -70,6 +70,7 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
         "now": ("circle-open", BEFORE, 20),
     }
     is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
+    form = ".2%" if is_fraction else ".4g"
     data: list[dict[str, Any]] = []
     for kind, (symbol, colour, size) in looks.items():
         chosen = [point for point in points if point.kind == kind]
@@ -89,9 +90,8 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
                     "size": size,
                     "line": {"width": 2, "color": colour},
                 },
-                "hovertemplate": "%{x:,.1f} kB<br>%{y:.2%}<extra>%{fullData.name}</extra>"
-                if is_fraction
-                else "%{x:,.1f} kB<br>%{y:.4g}<extra>%{fullData.name}</extra>",
+                "hovertemplate": f"%{{x:,.1f}} kB<br>%{{y:{form}}}"
+                "<extra>%{fullData.name}</extra>",
             }
         )
     layout: dict[str, Any] = {}
@@ -103,8 +103,11 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
     return figure(
         data,
         axis(say("chart.tradeoff.x", lang), rangemode="tozero"),
-        axis(_metric_title(name, lang), tickformat=".1%" if is_fraction else ".4g")
-        | ({} if points else {"range": [0, 1]}),
+        axis(
+            _metric_title(name, lang),
+            tickformat=".1%" if is_fraction else ".4g",
+            range=_range(points),
+        ),
         **layout,
     )
 
@@ -113,6 +116,15 @@ def _now(outcome: Outcome, *, is_stale: bool) -> Point:
     assert outcome.measurement is not None
     score = outcome.measurement.score
     return Point(outcome.sizes.packed.value, score, "now", is_stale=is_stale)
+
+
+def _range(points: tuple[Point, ...]) -> list[float]:
+    """From the lowest score to the highest, with air around them."""
+    if not points:
+        return [0.0, 1.0]
+    low, high = (f(point.score for point in points) for f in (min, max))
+    air = 0.1 * max(high - low, 0.1 * abs(high), 1e-9)
+    return [low - air, high + air]
 
 
 def _metric_title(name: str, lang: str) -> str:

@@ -102,6 +102,11 @@ def is_loopback(ip: str) -> bool:
         return False
 
 
+def _give_xsrf_token(request: Any, **_: object) -> None:
+    """Set the cookie without which a page that closes cannot end its kernel."""
+    _ = request.xsrf_token
+
+
 def _configuration(is_local: bool) -> Config:
     texts: dict[str, Any] = {
         name: {lang: say(f"serve.{name}", lang) for lang in LANGUAGES}
@@ -116,6 +121,7 @@ def _configuration(is_local: bool) -> Config:
         extension_allowlist=_EXTENSIONS,
         resources={"workbench": {**texts, "theme_by_address": is_local}},
         preheat_kernel=False,
+        prelaunch_hook=_give_xsrf_token,
     )
     config.MappingKernelManager = Config(
         cull_idle_timeout=IDLE_SECONDS, cull_interval=60, cull_connected=False

@@ -44,11 +44,13 @@ class Control:
         widget.layout.width = "auto"
         self._moved = moved
         self._is_showing = False
+        self._shown: Any = None
         widget.observe(self._changed, "value")
 
     def show(self, value: Any) -> None:
         """Move the control without that counting as the user's wish."""
         self._is_showing = True
+        self._shown = value
         try:
             self.widget.value = value
         finally:
@@ -60,8 +62,15 @@ class Control:
         self.widget.tooltip = self._help if is_enabled else reason or self._help
 
     def _changed(self, change: Any) -> None:
-        if not self._is_showing:
+        if not self._is_showing and not self._is_echo(change["new"]):
             self._moved(change["new"])
+
+    def _is_echo(self, value: Any) -> bool:
+        """Whether the page only rounded what it was shown to the slider's grain."""
+        if not isinstance(self.widget, ipywidgets.FloatSlider):
+            return False
+        is_number = isinstance(self._shown, int | float)
+        return is_number and abs(value - self._shown) <= 0.51 * self.widget.step
 
 
 def slider(  # noqa: PLR0913  # where it comes from, and what it moves
@@ -88,7 +97,7 @@ def slider(  # noqa: PLR0913  # where it comes from, and what it moves
     widget = ipywidgets.FloatSlider(
         min=knob.low,
         max=top,
-        step=knob.step or top / 1000,
+        step=knob.step or 0.001,
         readout_format=".1%" if name == "sparsity" else ".4f",
     )
     widget.add_class("wb-slider")
