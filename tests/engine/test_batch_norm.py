@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from workbench.engine.batch_norm import Normalizations
+from workbench.engine.batch_norm import fuse
 
 L = keras.layers
 
@@ -41,21 +41,27 @@ def step(model, x):
 def test_one_operation_does_what_keras_does(shape, options):
     x = inputs_of(shape)
     plain, ours = model_of(shape, **options), model_of(shape, **options)
-    Normalizations(ours)
+    fuse(ours)
     for mine, theirs in zip(step(ours, x), step(plain, x), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_frozen_statistics_are_used_and_kept():
+def test_without_training_nothing_is_updated():
     x, model = inputs_of((4,)), model_of((4,))
     expected = model(x, training=False)
     before = [np.array(v) for v in model.variables]
-    assert Normalizations(model).freeze()
-    np.testing.assert_allclose(model(x, training=True), expected, rtol=1e-6)
+    fuse(model)
+    np.testing.assert_allclose(model(x, training=False), expected, rtol=1e-6)
     for variable, old in zip(model.variables, before, strict=True):
         assert np.array_equal(variable, old)
 
 
-def test_without_batch_norm_there_is_nothing_to_freeze():
-    x = keras.Input((3,))
-    assert not Normalizations(keras.Model(x, L.Dense(2)(x))).freeze()
+def test_a_frozen_layer_keeps_its_statistics():
+    x, model = inputs_of((4,)), model_of((4,), trainable=False)
+    before = [np.array(v) for v in model.variables]
+    fuse(model)
+    np.testing.assert_allclose(
+        model(x, training=True), model(x, training=False), rtol=1e-6
+    )
+    for variable, old in zip(model.variables, before, strict=True):
+        assert np.array_equal(variable, old)

@@ -1,8 +1,12 @@
-"""BatchNorm while a model is retrained: in one operation, its statistics frozen late.
+"""BatchNorm in one operation while a model is retrained.
 
 Keras normalizes in a dozen passes over the activations, TensorFlow's fused operation
 in three: a step of the demo's CNN takes 60 ms instead of 82. Values and gradients are
 the same but for rounding.
+
+The statistics follow the batches to the end. Frozen after two thirds they cost that
+CNN 1.2 points at 80 % sparsity and 2 bits, where a weight that changes its level moves
+its channel, and at 4 bits made no difference that two seeds could tell.
 """
 
 from __future__ import annotations
@@ -18,46 +22,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Normalizations:
-    """The BatchNorm layers of a model that are trained.
+def fuse(model: keras.Model) -> None:
+    """Replace the calls of a model's BatchNorm layers that are trained.
 
     Args:
-        model: A copy of the user's model; the calls of its layers are replaced.
+        model: A copy of the user's model, changed in place.
     """
+    for layer in layers(model).values():
+        if type(layer) is keras.layers.BatchNormalization and layer.trainable:
+            layer.call = _call(layer, layer.call)
 
-    def __init__(self, model: keras.Model) -> None:
-        """Replace the calls."""
-        self._is_frozen = False
-        self._norms = [
-            layer
-            for layer in layers(model).values()
-            if type(layer) is keras.layers.BatchNormalization and layer.trainable
-        ]
-        for norm in self._norms:
-            norm.call = self._call(norm, norm.call)
 
-    def freeze(self) -> bool:
-        """Normalize by the moving statistics from the next trace on, in training too.
+def _call(
+    norm: keras.layers.BatchNormalization, plain: Callable[..., Any]
+) -> Callable[..., Any]:
+    can_fuse = not (norm.renorm or norm.synchronized)
 
-        Returns:
-            Whether there is anything to freeze.
-        """
-        self._is_frozen = True
-        return bool(self._norms)
+    def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        is_last = norm.axis in (-1, len(inputs.shape) - 1)
+        if training and can_fuse and is_last and mask is None:
+            return _fused(norm, inputs)
+        return plain(inputs, training=training, mask=mask)
 
-    def _call(
-        self, norm: keras.layers.BatchNormalization, plain: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        can_fuse = not (norm.renorm or norm.synchronized)
-
-        def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-            is_trained = bool(training) and not self._is_frozen
-            is_last = norm.axis in (-1, len(inputs.shape) - 1)
-            if is_trained and can_fuse and is_last and mask is None:
-                return _fused(norm, inputs)
-            return plain(inputs, training=is_trained, mask=mask)
-
-        return call
+    return call
 
 
 def _fused(norm: Any, inputs: tf.Tensor) -> tf.Tensor:

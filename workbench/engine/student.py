@@ -12,7 +12,7 @@ import numpy as np
 from workbench.core.affine import quantize
 from workbench.core.codes import Affine
 from workbench.core.network import array_digest
-from workbench.engine.batch_norm import Normalizations
+from workbench.engine.batch_norm import fuse
 from workbench.engine.fake_quantization import QuantizedActivations
 from workbench.engine.layers import clone, variables
 from workbench.engine.quantized_weights import QuantizedWeights, grid_of_code
@@ -40,7 +40,6 @@ class Student:
 
     Attributes:
         model: The copy.
-        normalizations: Its BatchNorm layers.
         kernels: What is trained, by path; those of frozen layers are not in it.
     """
 
@@ -49,7 +48,7 @@ class Student:
     ) -> None:
         """Copy the model and give it its values."""
         self.model = clone(workload.model)
-        self.normalizations = Normalizations(self.model)
+        fuse(self.model)
         self.kernels: dict[str, QuantizedWeights] = {}
         self._network = network
         self._variables = variables(self.model)

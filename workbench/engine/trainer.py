@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from workbench.engine.losses import Loss
     from workbench.engine.workload import Workload
 
-FREEZE_AT = 2 / 3
 SAY_S = 0.1
 SCORED_AT_ONCE = (64, 512)
 
@@ -120,7 +119,6 @@ class _Run:
         steps = self._steps * self._epochs
         peak = wish.retraining.learning_rate
         self._rates = corrected(schedule.learning_rates(steps, peak))
-        self._freeze_at = math.ceil(FREEZE_AT * steps)
         sample_bytes = sum(part[:1].nbytes for part in (*train.x, train.y))
         self._pace = Pace(steps, self._epochs, self._size * sample_bytes)
         self._best: Retrained | None = None
@@ -159,10 +157,7 @@ class _Run:
         said = 0.0
         while tally.step < self._steps and not self._should_stop():
             at = first + tally.step
-            if at == self._freeze_at and self._student.normalizations.freeze():
-                self._loop.compile()
-            until = self._freeze_at if at < self._freeze_at else first + self._steps
-            count = self._pace.count(min(until, first + self._steps) - at)
+            count = self._pace.count(self._steps - tally.step)
             self._train_on(order[tally.step :][:count], self._rates[at:][:count], tally)
             now = time.monotonic()
             if tally.step < self._steps and now - said >= SAY_S:

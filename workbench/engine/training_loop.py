@@ -45,10 +45,6 @@ class TrainingLoop:
         self._plain = [value for value in trainable if id(value) not in held]
         inner = [value for kernel in self._kernels for value in kernel.trained]
         self._adam = Adam([*inner, *self._plain])
-        self.compile()
-
-    def compile(self) -> None:
-        """Trace the model anew at the next call, after it was changed."""
         self._compiled: Callable[..., Any] | None = None
 
     @property
