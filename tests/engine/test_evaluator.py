@@ -1,5 +1,7 @@
 """Scores: exact in the end, paired on the way, the same from any cut."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -63,7 +65,7 @@ def test_the_last_measurement_is_exact(name: str) -> None:
     assert original.score == pytest.approx(accuracy(form.model, form.data), abs=1e-6)
     assert original.seen == original.total == len(form.data["y_test"])
     assert original.difference is original.within is None
-    for site in (None, *workload.sites):
+    for site in (None, workload.sites[0], workload.sites[-1]):
         changed = network(workload, site.path if site else "*")
         expected = accuracy(realize(workload, changed), form.data)
         for _ in range(2):
@@ -140,6 +142,18 @@ def test_runs_do_not_disturb_each_other() -> None:
     runs = [evaluator.run(of) for of in (mild, hard)]
     *_, (one, other) = zip(*runs, strict=True)
     assert [one.score, other.score] == expected
+
+
+def test_a_closed_run_leaves_no_thread() -> None:
+    model, (x, y) = digits(20_000)
+    evaluator = Evaluator(open_workload(model, (x, y)))
+    evaluator.original()
+    before = threading.active_count()
+    run = evaluator.run(network(open_workload(model, (x, y))))
+    for _ in range(3):
+        next(run)
+    run.close()
+    assert threading.active_count() == before
 
 
 def test_a_cancelled_run_leaves_nothing_wrong_behind() -> None:

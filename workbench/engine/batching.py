@@ -1,9 +1,9 @@
 """How much a batch costs: how many samples to run at once, what a cut saves.
 
 Large results are slow to allocate (each is a fresh piece of memory from the system), so
-a batch is bounded by its largest one; and by its work, so that it takes about 20 ms on
-two cores and can be cancelled soon. Both are read off the graph, not off a clock: the
-same model is always run in the same batches.
+a batch is bounded by its largest one; and by its work, so that two at once take about
+20 ms on two cores and can be cancelled soon. Both are read off the graph, not off a
+clock: the same model is always run in the same batches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 LARGEST_BYTES = 24 * 2**20
-WORK = 3_000_000_000
+WORK = 2_000_000_000
 MOST_ROWS = 4096
 _STEP = 64
 # Even a large model is run on a few samples at once, where memory allows.

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.engine.cache import Rows, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
     import tensorflow as tf
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.engine.cache import ActivationCache
     from workbench.engine.cuts import Program
     from workbench.engine.live import LiveModel
+    from workbench.engine.piece import Piece
 
 _RECENT = 4
 _WORTHWHILE = 0.05
@@ -54,18 +57,63 @@ class _Route:
     filled: Rows | None
     target: int
 
-    def batch(self, row: int) -> Batch:
-        """Run the samples from a row on."""
-        is_filled = self.filled is not None and self.filled.filled > row
-        cut = self.target if is_filled else self.start
-        source: Any = self.filled if is_filled else self.source
+    def batches(self, row: int, total: int, beside: Executor | None) -> list[Batch]:
+        """Run one batch from a row on, and the next one beside it.
+
+        An operation keeps two cores busy for part of its time only: two batches at once
+        fill the gaps.
+        """
+        spans = [self._span(row)]
+        if beside is not None and spans[0].stop < total:
+            spans.append(self._span(spans[0].stop))
+        # Compiled here, one after the other.
+        pieces = [self._pieces(span) for span in spans]
+        others = [
+            beside.submit(_run, span, pair)
+            for span, pair in zip(spans[1:], pieces[1:], strict=True)
+            if beside is not None
+        ]
+        found = [_run(spans[0], pieces[0]), *(other.result() for other in others)]
+        batches: list[Batch] = []
+        for span, (kept, outputs) in zip(spans, found, strict=True):
+            if self.filled is not None and self.filled.filled == span.start:
+                self.filled.add(kept)
+            batches.append(Batch(span.start, span.stop, outputs))
+        return batches
+
+    def _span(self, row: int) -> _Span:
+        is_there = self.filled is not None and self.filled.filled > row
+        cut = self.target if is_there else self.start
+        source: Any = self.filled if is_there else self.source
         stop = min(source.stop_after(row), row + self.program.rows(cut))
-        tensors = source.take(row, stop)
-        if self.filled is not None and not is_filled:
-            tensors = self.program.piece(cut, self.target)(tensors)
-            self.filled.add(tensors)
-            cut = self.target
-        return Batch(row, stop, self.program.piece(cut, self.program.end)(tensors))
+        return _Span(row, stop, cut, source)
+
+    def _pieces(self, span: _Span) -> tuple[Piece | None, Piece]:
+        """What leads to the activations to keep, and from there to the outputs."""
+        last = self.program.piece(self.target, self.program.end)
+        if span.cut == self.target:
+            return None, last
+        return self.program.piece(span.cut, self.target), last
+
+
+class _Span(NamedTuple):
+    """Consecutive samples, and from which cut to run them."""
+
+    start: int
+    stop: int
+    cut: int
+    source: Source
+
+
+def _run(
+    span: _Span, pieces: tuple[Piece | None, Piece]
+) -> tuple[Sequence[tf.Tensor], list[tf.Tensor]]:
+    """The activations at the target, and the outputs."""
+    first, last = pieces
+    tensors = span.source.take(span.start, span.stop)
+    if first is not None:
+        tensors = first(tensors)
+    return tensors, last(tensors)
 
 
 class Replay:
@@ -96,14 +144,16 @@ class Replay:
         """
         route: _Route | None = None
         row = 0
-        while row < total:
-            with self._lock:
-                self._live.assign(network)
-                if route is None:
-                    route = self._route(inputs, total if is_kept else 0)
-                batch = route.batch(row)
-            row = batch.stop
-            yield batch
+        with ThreadPoolExecutor(1) as beside:
+            while row < total:
+                with self._lock:
+                    self._live.assign(network)
+                    if route is None:
+                        route = self._route(inputs, total if is_kept else 0)
+                    # The first answer is wanted soon, so it is computed alone.
+                    batches = route.batches(row, total, beside if row else None)
+                row = batches[-1].stop
+                yield from batches
 
     def _route(self, inputs: Source, total: int) -> _Route:
         """Where to start and what to keep; with a total of 0 from the inputs."""
