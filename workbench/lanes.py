@@ -132,7 +132,7 @@ class Lanes:
                 self._deliver(delivery)
                 if is_stopped() or self._is_closed:
                     return False
-        except Exception as error:  # noqa: BLE001  the lanes' own place to catch
+        except Exception as error:
             if self.is_inline:
                 raise
             trace = traceback.format_exc()

@@ -14,12 +14,12 @@ from workbench.core.recipe import Recipe
 from workbench.core.snapshot import Outcome, Snapshot
 from workbench.core.tensor import Site
 
-RESULTS = np.float32([1, 1, 1, 0, 1, 0])
-LABELS = np.int64([0, 0, 1, 1, 2, 2])
+RESULTS = np.array([1, 1, 1, 0, 1, 0], np.float32)
+LABELS = np.array([0, 0, 1, 1, 2, 2], np.int64)
 
 
 def measurement(results, difference=None):
-    results = np.float32(results)
+    results = np.asarray(results, np.float32)
     score = float(results.mean())
     return Measurement(
         score=score,
@@ -45,15 +45,14 @@ def snapshot():
     digests = {path: path for path in weights}
     recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5)
     network = compress(sites, weights, recipe, digests=digests)
-    gap = Difference(-1 / 6, -0.4, 0.1)
-    before = Outcome(
-        recipe, network, sizes(network), measurement([1, 0, 1, 0, 1, 0], gap)
-    )
-    after = replace(before, measurement=measurement(RESULTS, Difference(0, -0.1, 0.1)))
+    measured = measurement([1, 0, 1, 0, 1, 0], Difference(-1 / 6, -0.4, 0.1))
+    recovered = measurement(RESULTS, Difference(0, -0.1, 0.1))
+    before = Outcome(recipe, network, sizes(network), measured)
+    after = replace(before, measurement=recovered)
     history = (
         Visit.of(Recipe(), "before", 120.0, measurement(RESULTS)),
-        Visit.of(recipe, "before", 70.0, before.measurement),
-        Visit.of(recipe, "after", 70.0, after.measurement),
+        Visit.of(recipe, "before", 70.0, measured),
+        Visit.of(recipe, "after", 70.0, recovered),
     )
     progress = (
         Progress(1, 2, 5, 10, 0.9, 0.5, None, 1.0, 3.0),

@@ -102,11 +102,13 @@ def test_score_bars(snapshot):
 
 def test_class_changes_are_paired(snapshot):
     changes = class_changes(snapshot, snapshot.before.measurement)
+    assert changes is not None
     assert changes.tolist() == [-0.5, 0.0, 0.0]
     results = snapshot.before.measurement.results.copy()
     results[4:] = np.nan
     partial = replace(snapshot.before.measurement, results=results)
     changes = class_changes(snapshot, partial)
+    assert changes is not None
     assert changes[:2].tolist() == [-0.5, 0.0]
     assert np.isnan(changes[2])
     assert class_changes(replace(snapshot, labels=None), partial) is None

@@ -24,13 +24,15 @@ def retrained():
     recipe = set_knobs(recipe, "uniform", "a/*", bits=4)
     recipe = set_knobs(recipe, "uniform", "b/*", bits=7, symmetric=False)
     network = compress(sites, weights, recipe, digests={p: p for p in weights})
-    grid = Grid(np.float32([0.1]), np.int32([3]), 8, is_symmetric=False)
+    grid = Grid(
+        np.array([0.1], np.float32), np.array([3], np.int32), 8, is_symmetric=False
+    )
     network = Network(
         network.tensors,
         network.digests,
         {"a/output": grid},
         (),
-        {"a/bias": np.arange(5, dtype=np.float32), "seed": np.uint32([1, 2])},
+        {"a/bias": np.arange(5, dtype=np.float32), "seed": np.array([1, 2], np.uint32)},
     )
     return Retrained(network, weights, recipe, 3, 0.75)
 
@@ -48,6 +50,7 @@ def test_everything_comes_back_bit_for_bit(retrained):
             np.testing.assert_array_equal(again.mask, tensor.mask)
         assert type(again.code) is type(tensor.code)
         assert again.bits == tensor.bits
+    assert back.network.others is not None
     np.testing.assert_array_equal(back.network.others["seed"], [1, 2])
 
 

@@ -1,12 +1,20 @@
 import pytest
 
+from workbench.core.activations import ActivationQuantization
 from workbench.core.edit import inherit, knob_values, own_choice, set_knobs, switch_off
 from workbench.core.errors import UserError
+from workbench.core.knob import Value
 from workbench.core.link import from_word, to_word
 from workbench.core.presets import MISTAKES, PRESETS
-from workbench.core.recipe import Recipe
+from workbench.core.recipe import Choice, Recipe
 
 PATH = "dense/kernel"
+
+
+def bits(recipe: Recipe, path: str = PATH) -> Value:
+    values = knob_values(recipe, "uniform", path)
+    assert values is not None
+    return values["bits"]
 
 
 def names(recipe: Recipe, path: str = PATH) -> list[str]:
@@ -33,8 +41,8 @@ def test_threshold_and_sparsity_are_two_faces_of_one_knob():
 def test_an_override_beats_the_wide_plan_whichever_was_set_first():
     recipe = set_knobs(Recipe(), "uniform", PATH, bits=8)
     recipe = set_knobs(recipe, "uniform", bits=3)
-    assert recipe.steps_for(PATH)[0].bits == 8
-    assert recipe.steps_for("other/kernel")[0].bits == 3
+    assert bits(recipe) == 8
+    assert bits(recipe, "other/kernel") == 3
 
 
 def test_off_and_inherit():
@@ -42,10 +50,10 @@ def test_off_and_inherit():
     off = switch_off(recipe, "uniform", PATH)
     assert names(off) == []
     assert names(off, "other/kernel") == ["uniform"]
-    assert own_choice(off, "uniform", PATH).is_off
+    assert own_choice(off, "uniform", PATH) == Choice("uniform", is_off=True)
     assert inherit(off, "uniform", PATH) == recipe
     on = set_knobs(off, "uniform", PATH, bits=5)
-    assert on.steps_for(PATH)[0].bits == 5
+    assert bits(on) == 5
 
 
 def test_off_for_everything_drops_the_step():
@@ -55,11 +63,16 @@ def test_off_for_everything_drops_the_step():
 
 def test_activations():
     recipe = set_knobs(Recipe(), "activations", bits=6)
-    assert recipe.activations_for("any/output").bits == 6
+    wish = ActivationQuantization(bits=6)
+    assert recipe.activations_for("any/output") == wish
     off = switch_off(recipe, "activations", "any/output")
     assert off.activations_for("any/output") is None
-    assert off.activations_for("other/output").bits == 6
-    assert knob_values(recipe, "activations", "x/output")["range"] == "minmax"
+    assert off.activations_for("other/output") == wish
+    assert knob_values(recipe, "activations", "x/output") == {
+        "bits": 6,
+        "range": "minmax",
+        "edges": "quantized",
+    }
     assert switch_off(recipe, "activations") == Recipe()
 
 

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 
 from workbench.core.history import UNDO_STEPS, Timeline, Visit, visited
@@ -8,7 +10,9 @@ def pruned(sparsity: float) -> Recipe:
     return Recipe((Plan("*", (Choice.of("magnitude", sparsity=sparsity),)),))
 
 
-def visit(recipe: Recipe, kind="before", score=0.9) -> Visit:
+def visit(
+    recipe: Recipe, kind: Literal["before", "after"] = "before", score: float = 0.9
+) -> Visit:
     return Visit(recipe, kind, 1000.0, score, -0.01, -0.02, 0.0, 10, 10)
 
 

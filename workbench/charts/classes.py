@@ -42,7 +42,7 @@ def class_changes(
 def draw_classes(snapshot: Snapshot) -> PlotlyJSON:
     """Two bars a class, in points."""
     lang = snapshot.lang
-    data = []
+    data: list[PlotlyJSON] = []
     for kind, outcome, colour in (
         ("before", snapshot.before, BEFORE),
         ("after", snapshot.after, AFTER),

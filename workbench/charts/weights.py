@@ -96,7 +96,8 @@ def draw_weights(snapshot: Snapshot) -> PlotlyJSON:
             "hoverinfo": "skip",
         },
     ]
-    shapes, words = [], []
+    shapes: list[PlotlyJSON] = []
+    words: list[PlotlyJSON] = []
     if numbers.threshold:
         for x in (-numbers.threshold, numbers.threshold):
             shapes.append(

@@ -135,7 +135,8 @@ class Visit:
         Raises:
             UserError: If its recipe is none.
         """
-        return cls(**data | {"recipe": Recipe.from_json(data["recipe"])})
+        fields: dict[str, Any] = {**data, "recipe": Recipe.from_json(data["recipe"])}
+        return cls(**fields)
 
 
 def visited(history: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:

@@ -70,7 +70,8 @@ class Control:
         if not isinstance(self.widget, ipywidgets.FloatSlider):
             return False
         is_number = isinstance(self._shown, int | float)
-        return is_number and abs(value - self._shown) <= 0.51 * self.widget.step
+        grain = float(self.widget.step or 0)
+        return is_number and abs(value - self._shown) <= 0.51 * grain
 
 
 def slider(  # noqa: PLR0913  # where it comes from, and what it moves

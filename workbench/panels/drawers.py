@@ -40,7 +40,7 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
     return box
 
 
-def drawer(scope: Scope, name: str, content: ipywidgets.Widget) -> ipywidgets.Widget:
+def drawer(scope: Scope, name: str, content: ipywidgets.Widget) -> ipywidgets.VBox:
     """A titled drawer, closed at first."""
     toggle = ipywidgets.ToggleButton(description=scope.say(f"screen.drawer.{name}"))
     box = ipywidgets.VBox([toggle, ipywidgets.VBox([content])])
@@ -102,11 +102,12 @@ def _option(scope: Scope, step: str, name: str, knob: Knob) -> ipywidgets.Widget
     @scope.watch("recipe")
     def update() -> None:
         own = own_choice(session.recipe, step, EVERYTHING)
-        is_on = own is not None and not own.is_off
+        chosen = None if own is None or own.is_off else dict(own.values)
+        is_on = chosen is not None
         control.enable(is_enabled=is_on, reason=scope.say("screen.choose_bits_first"))
         path = session.sites[0].path if session.sites else EVERYTHING
-        values = knob_values(session.recipe, step, path) if is_on else None
-        if values is not None:
-            control.show(dict(own.values).get(name, values[name]))
+        values = knob_values(session.recipe, step, path)
+        if chosen is not None and values is not None:
+            control.show(chosen.get(name, values[name]))
 
     return control.widget

@@ -100,8 +100,6 @@ def _listing(scope: Scope) -> str:
             parts.append(words.badge(one.score.provenance, lang))
         if one.latency_ms is not None:
             parts.append(f"{one.latency_ms.value:.3g} ms")
-        notes = "".join(
-            f"<li>{escape(note.text(lang))}</li>" for note in one.notes
-        )
+        notes = "".join(f"<li>{escape(note.text(lang))}</li>" for note in one.notes)
         lines.append(f"<li>{' '.join(parts)}<ul>{notes}</ul></li>")
     return f"<ul>{''.join(lines)}</ul>"

@@ -37,7 +37,7 @@ def _sentences(scope: Scope, outcome: Outcome | None) -> str:
     if outcome is None:
         return escape(scope.say("screen.verdict.opening"))
     packed = outcome.sizes.packed
-    ratio = session.original_sizes.float32.value / max(packed.value, 1)
+    ratio = outcome.sizes.ratio
     parts = [
         scope.say(
             "screen.verdict.size", ratio=f"{ratio:.3g}", size=words.size(packed.value)
