@@ -144,7 +144,7 @@ def test_integers_lie_on_their_grid(place, chain):
 @given(
     place=places(),
     sparsity=st.floats(0, 0.999),
-    scope=st.sampled_from(["tensor", "global"]),
+    scope=st.sampled_from(["tensor", "global", "lamp"]),
 )
 def test_sparsity_is_met_within_one_weight(place, sparsity, scope):
     site, values = place

@@ -135,3 +135,41 @@ def test_tensors_with_other_wishes_are_not_in_the_pool():
     )
     network = compress(sites, tensors, recipe, digests=dict.fromkeys(tensors, ""))
     assert [network.tensors[n].sparsity for n in "abc"] == [1.0, 0.0, 0.5]
+
+
+def test_lamp_shares_follow_the_definition():
+    rng = np.random.default_rng(0)
+    weights = {
+        "a": rng.normal(size=(20, 10)).astype(np.float32),
+        "b": 100 * rng.normal(size=(30, 3)).astype(np.float32),
+        "c": rng.normal(size=(2, 2)).astype(np.float32),
+    }
+    scores = {}
+    for path, values in weights.items():
+        energy = np.sort(np.abs(values), axis=None).astype(np.float64) ** 2
+        scores[path] = energy / np.cumsum(energy[::-1])[::-1]
+    wanted = round(0.7 * sum(values.size for values in weights.values()))
+    cut = np.sort(np.concatenate(list(scores.values())))[wanted]
+    network = compressed(weights, sparsity=0.7, scope="lamp")
+    for path, tensor in network.tensors.items():
+        assert tensor.dense.size - tensor.nonzeros == (scores[path] < cut).sum()
+
+
+def test_lamp_does_not_depend_on_scale_and_keeps_one_weight():
+    rng = np.random.default_rng(1)
+    weights = {
+        "a": rng.normal(size=(20, 10)).astype(np.float32),
+        "b": rng.normal(size=(30, 3)).astype(np.float32),
+    }
+    scaled = weights | {"b": weights["b"] * np.float32(2.0**20)}
+    for sparsity in (0.3, 0.9, 0.999):
+        plain = compressed(weights, sparsity=sparsity, scope="lamp")
+        other = compressed(scaled, sparsity=sparsity, scope="lamp")
+        for path, tensor in plain.tensors.items():
+            assert tensor.nonzeros == other.tensors[path].nonzeros >= 1
+
+
+def compressed(weights, **knobs):
+    sites = [Site(path, "dense", w.shape, (1,)) for path, w in weights.items()]
+    recipe = Recipe((Plan("*", (Choice.of("magnitude", **knobs),)),))
+    return compress(sites, weights, recipe, digests={path: path for path in weights})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.core.activations import ActivationQuantization
 from workbench.core.knob import knobs
 from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.core.step import steps
@@ -72,6 +73,18 @@ def own_choice(recipe: Recipe, step: str, target: str) -> Choice | None:
     if step == "activations":
         return plan.activations
     return next((choice for choice in plan.steps if choice.name == step), None)
+
+
+def wide_knobs(recipe: Recipe, step: str) -> dict[str, Value] | None:
+    """Every knob that the recipe asks of everything; None where a step is not on."""
+    own = _on(own_choice(recipe, step, EVERYTHING))
+    return None if own is None else default_knobs(step) | dict(own.values)
+
+
+def default_knobs(step: str) -> dict[str, Value]:
+    """The knobs of a step where nothing is said."""
+    owner = ActivationQuantization if step == "activations" else steps[step]
+    return {name: getattr(owner(), name) for name in knobs(owner)}
 
 
 def knob_values(recipe: Recipe, step: str, path: str) -> dict[str, Value] | None:

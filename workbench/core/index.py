@@ -114,6 +114,17 @@ class MagnitudeIndex:
         """Sum of the squared weights."""
         return float(self._squares[-1])
 
+    @cached_property
+    def lamp_scores(self) -> NDArray[np.float32]:
+        """Each weight's share of the energy of itself and all larger ones, ascending.
+
+        See `workbench.core.allocation.lamp_shares`; 0 where all that is left is zero.
+        """
+        energy = np.square(np.sort(np.abs(self._sorted)), dtype=np.float64)
+        left = np.cumsum(energy[::-1])[::-1]
+        scores = np.divide(energy, left, out=np.zeros_like(energy), where=left > 0)
+        return np.maximum.accumulate(scores.astype(np.float32))
+
     def pruned(self, threshold: float | np.float32) -> int:
         """Number of weights with ``|w| < threshold``, compared in float32."""
         first, last = self._inside(np.float32(threshold))

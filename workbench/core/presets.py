@@ -6,7 +6,7 @@ from workbench.core.recipe import Choice, Plan, Recipe
 
 
 def _preset(sparsity: float, bits: int) -> Recipe:
-    prune = Choice.of("magnitude", sparsity=sparsity, scope="global")
+    prune = Choice.of("magnitude", sparsity=sparsity)
     return Recipe((Plan("*", (prune, Choice.of("uniform", bits=bits, range="mse"))),))
 
 
@@ -23,7 +23,9 @@ PRESETS: dict[str, Recipe] = {
 # Each is explained by the text preset.NAME.help: what goes wrong, and what is right.
 MISTAKES: dict[str, Recipe] = {
     "step_of_bits": _everywhere(Choice.of("step_of_bits", bits=4)),
-    "one_percentile": _everywhere(Choice.of("magnitude", sparsity=0.99)),
+    "one_percentile": _everywhere(
+        Choice.of("magnitude", sparsity=0.99, scope="tensor")
+    ),
     "one_scale": _everywhere(Choice.of("uniform", bits=2, granularity="tensor")),
     "zeros_in_float": _everywhere(Choice.of("magnitude", sparsity=0.5)),
 }

@@ -1,7 +1,9 @@
 // Histogram, sparsity and SQNR while a slider moves, from bins that were sent once:
 // see panels/live_weights.py.
 import { colourReader, watchTheme } from "./theme.js";
-import { compressed, decibel, gridOf, histogram, thresholdFor, weightIndex } from "./weight_index.js";
+import {
+  compressed, decibel, gridOf, histogram, lampThresholds, thresholdFor, weightIndex,
+} from "./weight_index.js";
 import { drawWeights } from "./weight_canvas.js";
 
 const BINS = 121;
@@ -37,13 +39,14 @@ function follow(indexes, wish, selected, edges) {
     wish.by === "threshold" ? wish.threshold
       : wish.scope === "global" ? thresholdFor(indexes, wish.sparsity)
         : null;
+  const scored = wish.scope === "lamp" ? lampThresholds(indexes, wish.sparsity) : null;
   const left = new Float64Array(BINS);
   const width = edges[1] - edges[0];
   const each = (value, count) => {
     left[Math.min(Math.max(Math.floor((value - edges[0]) / width), 0), BINS - 1)] += count;
   };
-  const tensors = indexes.map((index) => {
-    const threshold = common ?? thresholdFor([index], wish.sparsity);
+  const tensors = indexes.map((index, at) => {
+    const threshold = common ?? scored?.[at] ?? thresholdFor([index], wish.sparsity);
     const grid = gridOf(index, wish.bits, wish.symmetric, index.fraction);
     const isShown = selected.has(index.path);
     const { zeros, noise } = compressed(index, threshold, grid, isShown ? each : undefined);

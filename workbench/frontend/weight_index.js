@@ -67,6 +67,56 @@ export function thresholdFor(indexes, sparsity) {
   return high;
 }
 
+const LAMP_STEPS = 256;
+
+/**
+ * A tensor's thresholds, how many weights each prunes, and its LAMP score: the square
+ * of the threshold over the energy of the weights that are left (core/allocation.py).
+ */
+function lampTable(index) {
+  const largest = Math.max(-index.low, index.high);
+  const steps = Array.from({ length: LAMP_STEPS }, (_, at) => {
+    const threshold = largest * ((at + 1) / LAMP_STEPS) ** 2;
+    const left = index.signal - compressed(index, threshold, null).noise;
+    const pruned = Math.min(prunedBelow(index, threshold), index.size - 1);
+    return { threshold, pruned, score: threshold ** 2 / Math.max(left, threshold ** 2) };
+  });
+  return [{ threshold: 0, pruned: 0, score: 0 }, ...steps];
+}
+
+/** The threshold and the pruned weights of a tensor at a score, between two steps. */
+function atScore(table, score) {
+  let low = 0;
+  let high = table.length - 1;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (table[middle].score <= score) low = middle;
+    else high = middle;
+  }
+  const [from, to] = [table[low], table[high]];
+  const share = Math.min((score - from.score) / (to.score - from.score || 1), 1);
+  return {
+    threshold: from.threshold + share * (to.threshold - from.threshold),
+    pruned: from.pruned + share * (to.pruned - from.pruned),
+  };
+}
+
+/** Each tensor's threshold where one LAMP score prunes a fraction of them together. */
+export function lampThresholds(indexes, sparsity) {
+  const tables = indexes.map((index) => (index.lamp ??= lampTable(index)));
+  const wanted = sparsity * indexes.reduce((sum, index) => sum + index.size, 0);
+  let low = -40;
+  let high = 0;
+  for (let step = 0; step < 40; step++) {
+    const middle = (low + high) / 2;
+    const score = Math.exp(middle);
+    const pruned = tables.reduce((sum, table) => sum + atScore(table, score).pruned, 0);
+    if (pruned < wanted) low = middle;
+    else high = middle;
+  }
+  return tables.map((table) => (wanted ? atScore(table, Math.exp(high)).threshold : 0));
+}
+
 /**
  * The uniform grid over a tensor's range: `scale`, and its levels from zero.
  *

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from workbench.core.index import cut, index_of
+from workbench.core.allocation import global_shares, lamp_shares
+from workbench.core.index import index_of
 from workbench.core.knob import knob
 from workbench.core.step import TensorStep, steps
 
@@ -56,7 +57,8 @@ class Magnitude(TensorStep):
         threshold: Prune where ``|w| < threshold``, compared in float32; where set it
             is what counts.
         scope: ``tensor`` prunes each tensor to the sparsity; ``global`` uses one
-            threshold over all tensors that ask for it, for the sparsity of them all.
+            threshold over all tensors that ask for it, for the sparsity of them all;
+            ``lamp`` one threshold on scores that do not depend on a layer's scale.
         pruned: Number of weights to prune where tensors have agreed on it; no knob.
     """
 
@@ -67,7 +69,7 @@ class Magnitude(TensorStep):
     threshold: float | None = knob(
         None, kind="float", low=0.0, high=1e6, scale="log", excludes="sparsity"
     )
-    scope: str = knob("tensor", choices=("tensor", "global"))
+    scope: str = knob("lamp", choices=("tensor", "global", "lamp"))
     pruned: int | None = field(default=None)
 
     def cut(self, values: NDArray[np.float32]) -> Cut:
@@ -96,36 +98,21 @@ class Magnitude(TensorStep):
     def agree(
         cls, wishes: Mapping[str, Self], tensors: Mapping[str, CompressedTensor]
     ) -> Mapping[str, Self]:
-        """One threshold for all tensors of a global wish.
+        """The share of each tensor in a wish over several of them.
 
-        The tensors that wish for the same sparsity over all form one pool; each then
-        prunes its own share of the pool's smallest weights.
+        The tensors that wish for the same sparsity and scope form one pool.
         """
         levels = dict(wishes)
-        pools: dict[float, list[str]] = {}
+        pools: dict[tuple[str, float], list[str]] = {}
         for path, wish in wishes.items():
-            if wish.scope == "global" and wish.threshold is None and wish.sparsity:
-                pools.setdefault(wish.sparsity, []).append(path)
-        for sparsity, paths in pools.items():
-            shares = _shares(sparsity, [tensors[path].dense for path in paths])
+            if wish.scope in _SHARES and wish.threshold is None and wish.sparsity:
+                pools.setdefault((wish.scope, wish.sparsity), []).append(path)
+        for (scope, sparsity), paths in pools.items():
+            indexes = [index_of(tensors[path].dense) for path in paths]
+            shares = _SHARES[scope](indexes, sparsity)
             for path, share in zip(paths, shares, strict=True):
                 levels[path] = replace(levels[path], pruned=share)
         return levels
 
 
-def _shares(sparsity: float, pool: list[NDArray[np.float32]]) -> list[int]:
-    """How many weights each tensor of a pool prunes.
-
-    Where weights tie at the cut, the tensors that come first prune theirs.
-    """
-    indexes = [index_of(values) for values in pool]
-    wanted = round(sparsity * sum(index.size for index in indexes))
-    threshold = cut(indexes, wanted)
-    below = np.nextafter(threshold, np.float32(0))
-    shares = [index.pruned(below) for index in indexes]
-    missing = wanted - sum(shares)
-    for place, index in enumerate(indexes):
-        tied = min(missing, index.pruned(threshold) - shares[place])
-        shares[place] += tied
-        missing -= tied
-    return shares
+_SHARES = {"global": global_shares, "lamp": lamp_shares}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import EVERYTHING, knob_values, own_choice, set_knobs
+from workbench.core.edit import default_knobs, set_knobs, wide_knobs
 from workbench.core.knob import Knob, knobs
 from workbench.core.step import steps
 from workbench.panels.controls import choice
@@ -101,13 +101,10 @@ def _option(scope: Scope, step: str, name: str, knob: Knob) -> ipywidgets.Widget
 
     @scope.watch("recipe")
     def update() -> None:
-        own = own_choice(session.recipe, step, EVERYTHING)
-        chosen = None if own is None or own.is_off else dict(own.values)
-        is_on = chosen is not None
-        control.enable(is_enabled=is_on, reason=scope.say("screen.choose_bits_first"))
-        path = session.sites[0].path if session.sites else EVERYTHING
-        values = knob_values(session.recipe, step, path)
-        if chosen is not None and values is not None:
-            control.show(chosen.get(name, values[name]))
+        values = wide_knobs(session.recipe, step)
+        control.enable(
+            is_enabled=values is not None, reason=scope.say("screen.choose_bits_first")
+        )
+        control.show((values or default_knobs(step))[name])
 
     return control.widget

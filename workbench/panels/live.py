@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.charts.weights import threshold_of
-from workbench.core.edit import EVERYTHING, own_choice
+from workbench.core.edit import default_knobs, wide_knobs
 from workbench.core.noise import sqnr
 from workbench.panels.live_weights import FLOAT_BITS, LiveWeights, Wish
 
@@ -73,16 +73,13 @@ def _follow(scope: Scope, live: LiveWeights) -> None:
 def _wish(scope: Scope) -> tuple[Wish, str, bool]:
     """What the recipe asks of everything, in the words of the live histogram."""
     recipe = scope.session.recipe
-    pruning = own_choice(recipe, "magnitude", EVERYTHING)
-    coding = own_choice(recipe, "uniform", EVERYTHING)
-    prune = dict(pruning.values) if pruning else {}
-    code = dict(coding.values) if coding else None
-    threshold = prune.get("threshold")
+    prune = wide_knobs(recipe, "magnitude") or default_knobs("magnitude")
+    code = wide_knobs(recipe, "uniform")
+    threshold = prune["threshold"]
     wish = Wish(
         by="sparsity" if threshold is None else "threshold",
-        sparsity=float(prune.get("sparsity") or 0.0),
+        sparsity=float(prune["sparsity"] or 0.0),
         threshold=float(threshold or 0.0),
-        bits=FLOAT_BITS if code is None else int(code.get("bits", 8)),  # type: ignore[arg-type]
+        bits=FLOAT_BITS if code is None else int(code["bits"] or 0),
     )
-    is_symmetric = code is None or bool(code.get("symmetric", True))
-    return wish, str(prune.get("scope", "tensor")), is_symmetric
+    return wish, str(prune["scope"]), code is None or bool(code["symmetric"])

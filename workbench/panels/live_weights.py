@@ -74,7 +74,7 @@ class LiveWeights(AnyWidget):
             each, as `scope` says.
         threshold: Weights below it in magnitude are pruned.
         bits: Bit width, 2 to 16; 32 is float.
-        scope: ``global`` or ``tensor``.
+        scope: ``lamp``, ``global`` or ``tensor``.
         symmetric: Whether the grid is the narrow signed one. The estimate takes one
             scale for a tensor, also where the kernel takes one for a channel.
         lang: Language of the words.
@@ -88,7 +88,7 @@ class LiveWeights(AnyWidget):
     sparsity = traitlets.Float(0.0, min=0.0, max=0.999).tag(sync=True)
     threshold = traitlets.Float(0.0, min=0.0).tag(sync=True)
     bits = traitlets.Int(FLOAT_BITS, min=2).tag(sync=True)
-    scope = traitlets.Enum(("global", "tensor"), "tensor").tag(sync=True)
+    scope = traitlets.Enum(("lamp", "global", "tensor"), "lamp").tag(sync=True)
     symmetric = traitlets.Bool(default_value=True).tag(sync=True)
     lang = traitlets.Unicode("en").tag(sync=True)
     exact = traitlets.Dict().tag(sync=True)

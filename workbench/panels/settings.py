@@ -8,7 +8,7 @@ import ipywidgets
 
 from workbench.charts.weights import threshold_of
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import EVERYTHING, own_choice, set_knobs, switch_off
+from workbench.core.edit import default_knobs, set_knobs, switch_off, wide_knobs
 from workbench.core.knob import knobs
 from workbench.core.presets import MISTAKES, PRESETS
 from workbench.core.recipe import Recipe
@@ -107,10 +107,10 @@ def _sparsity(scope: Scope) -> Control:
 
     @scope.watch("recipe", "before")
     def update() -> None:
-        own = own_choice(session.recipe, "magnitude", EVERYTHING)
-        values = dict(own.values) if own else {}
+        values = wide_knobs(session.recipe, "magnitude") or {}
         if values.get("threshold") is None:
-            control.show(min(values.get("sparsity") or 0.0, MOST_SPARSITY))
+            sparsity = float(values.get("sparsity") or 0.0)
+            control.show(min(sparsity, MOST_SPARSITY))
         elif session.before is not None:
             control.show(min(session.before.network.sparsity, MOST_SPARSITY))
 
@@ -138,8 +138,7 @@ def _threshold(scope: Scope) -> Control:
 
     @scope.watch("recipe", "before")
     def update() -> None:
-        own = own_choice(session.recipe, "magnitude", EVERYTHING)
-        set_here = dict(own.values).get("threshold") if own else None
+        set_here = (wide_knobs(session.recipe, "magnitude") or {}).get("threshold")
         if set_here is not None:
             control.show(min(float(set_here), control.widget.max))
         else:
@@ -159,8 +158,8 @@ def _pruning_scope(scope: Scope) -> ipywidgets.Widget:
 
     @scope.watch("recipe")
     def update() -> None:
-        own = own_choice(session.recipe, "magnitude", EVERYTHING)
-        control.show(dict(own.values).get("scope", "tensor") if own else "tensor")
+        values = wide_knobs(session.recipe, "magnitude")
+        control.show((values or default_knobs("magnitude"))["scope"])
 
     return control.widget
 
@@ -180,9 +179,8 @@ def _bits(scope: Scope, step: str) -> Control:
 
     @scope.watch("recipe")
     def update() -> None:
-        own = own_choice(session.recipe, step, EVERYTHING)
-        values = dict(own.values) if own and not own.is_off else None
-        control.show(FLOAT_BITS if values is None else values.get("bits", 8))
+        values = wide_knobs(session.recipe, step)
+        control.show(FLOAT_BITS if values is None else values["bits"])
 
     if step == "activations":
 
