@@ -131,7 +131,9 @@ class _Rounding:
                 yield f"{call.path}/bias", _moved(bias, bias, step)
             return
         layer: Any = norm.operation
-        part = {name: self._values.get(f"{norm.path}/{name}") for name in _PARTS}
+        part: dict[str, Any] = {
+            name: self._values.get(f"{norm.path}/{name}") for name in _PARTS
+        }
         beta, gamma = part["beta"], part["gamma"]
         spread = np.sqrt(np.float64(part["moving_variance"]) + layer.epsilon)
         factor = (1.0 if gamma is None else np.float64(gamma)) / spread

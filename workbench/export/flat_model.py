@@ -95,12 +95,14 @@ class FlatModel:
         return np.frombuffer(bytes(data), kind).reshape(_shape(tensor))
 
     def stored_types(self) -> dict[str, int]:
-        """How many constant numbers the file holds, by type."""
+        """How many constant numbers the file holds, by type; shared ones once."""
         counts: dict[str, int] = {}
+        seen: set[int] = set()
         for graph in self.graphs:
-            for index in range(len(graph.tensors)):
+            for index, tensor in enumerate(graph.tensors):
                 values = self.constant(graph, index)
-                if values is not None:
+                if values is not None and tensor.buffer not in seen:
+                    seen.add(tensor.buffer)
                     name = values.dtype.name
                     counts[name] = counts.get(name, 0) + values.size
         return counts
@@ -162,6 +164,13 @@ class FlatModel:
         operator = _schema.OperatorT()
         operator.inputs, operator.outputs = inputs, outputs
         operator.opcodeIndex = self._code(name, version)
+        return operator
+
+    def multiplication(self, one: int, other: int, target: int) -> Any:
+        """A new operator that multiplies two int8 tensors."""
+        operator = self.operator("MUL", 2, [one, other], [target])
+        operator.builtinOptionsType = _schema.BuiltinOptions.MulOptions
+        operator.builtinOptions = _schema.MulOptionsT()
         return operator
 
     def set_version(self, operator: Any, version: int) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.core.int8 import INT8_LARGEST
 from workbench.export.flat_model import VALID
 from workbench.export.int8_rules import (
     FIXED,
@@ -27,6 +26,7 @@ from workbench.export.int8_rules import (
     Grid,
     Weighted,
 )
+from workbench.export.int8_tensors import ONE, Int8Tensors
 from workbench.export.marked_grids import MarkedGrids, moved, take_grids
 from workbench.export.stored_weights import int8_channels
 
@@ -73,11 +73,11 @@ def to_int8(
     graph = model.graphs[0]
     used = {index for operator in graph.operators for index in operator.inputs}
     rest = {place: stored for place, stored in found.items() if place[1] in used}
-    names = tuple(model.name(operator) for operator in work.floats)
-    return Report(work.integer, names), rest
+    names = tuple(model.name(operator) for operator in work.floating)
+    return Report(work.integer_count, names), rest
 
 
-class _Conversion:
+class _Conversion(Int8Tensors):
     """The state of one conversion."""
 
     def __init__(
@@ -86,26 +86,21 @@ class _Conversion:
         found: Mapping[tuple[int, int], Stored],
         marked: MarkedGrids,
     ) -> None:
-        self.model, self.graph = model, model.graphs[0]
+        super().__init__(model, marked.grids)
         self.found = {index: s for (n, index), s in found.items() if n == 0}
-        self.grids, self.sources = marked.grids, marked.sources
-        self.integers: dict[int, int] = {}
-        self.floats_of: dict[int, int] = {}
-        self.made: list[Any] = []
-        self.floats: list[Any] = []
-        self.integer = 0
+        self.sources = marked.sources
+        self.floating: list[Any] = []
+        self.integer_count = 0
 
     def run(self) -> None:
         for index in self.graph.inputs:
             if index in self.grids:
-                self.integers[index] = self._int8_like(index, self.grids[index])
+                self.integers[index] = self.int8_like(index, self.grids[index])
         operators, self.graph.operators = self.graph.operators, self.made
         for operator in operators:
             if not self._to_integer(operator):
                 self._keep_float(operator)
         self._move_ends()
-
-    # Operators.
 
     def _to_integer(self, operator: Any) -> bool:
         """Make an operator compute in int8, if it can."""
@@ -147,7 +142,7 @@ class _Conversion:
             if coded is None:
                 return False
             given[at.bias] = coded
-        given[at.source], given[at.weights] = self._integer(source), weights
+        given[at.source], given[at.weights] = self.integer(source), weights
         self._emit(operator, given, at.version)
         return True
 
@@ -173,30 +168,15 @@ class _Conversion:
             is_constant = self.model.constant(self.graph, index) is not None
             if index not in self.grids and (index in self.found or not is_constant):
                 return False
-        given = [self._operand(index) for index in operator.inputs]
+        given = [self.operand(index) for index in operator.inputs]
         self._emit(operator, given, version)
         return True
-
-    def _operand(self, index: int) -> int:
-        """An operand as int8; a constant of floats gets a symmetric grid of its own."""
-        values = self.model.constant(self.graph, index)
-        if index in self.grids:
-            return self._integer(index)
-        if values is None or values.dtype != np.float32:
-            return index
-        scale = np.float32(np.abs(values).max(initial=0) / INT8_LARGEST) or np.float32(
-            1
-        )
-        q = np.rint(values / scale).astype(np.int8)
-        return self.model.add_constant(
-            self.graph, self.graph.tensors[index], q, (scale, 0, 0)
-        )
 
     def _same(self, operator: Any, version: int) -> bool:
         source = moved(self.model, operator)
         if source not in self.grids:
             return False
-        given = [self._integer(i) if i == source else i for i in operator.inputs]
+        given = [self.integer(i) if i == source else i for i in operator.inputs]
         self._emit(operator, given, version, own=self.grids[source])
         return True
 
@@ -211,13 +191,11 @@ class _Conversion:
         if source not in self.grids or options.padding != VALID:
             return False
         channels = int(tensor.shape[-1])
-        weights = np.full((1, *window, channels), INT8_LARGEST, np.int8)
-        scale = np.full(
-            channels, 1 / (INT8_LARGEST * window[0] * window[1]), np.float32
-        )
+        weights = np.full((1, *window, channels), ONE, np.int8)
+        scale = np.full(channels, 1 / (ONE * window[0] * window[1]), np.float32)
         bias_scale = scale.astype(np.float64) * self.grids[source][0]
         given = [
-            self._integer(source),
+            self.integer(source),
             self.model.add_constant(self.graph, tensor, weights, (scale, 0, 3)),
             self.model.add_constant(
                 self.graph, tensor, np.zeros(channels, np.int32), (bias_scale, 0, 0)
@@ -231,7 +209,7 @@ class _Conversion:
         if any(index not in self.grids for index in operator.inputs):
             return False
         grid = self.grids[operator.outputs[0]]
-        given = [self._on(index, grid) for index in operator.inputs]
+        given = [self.on_grid(index, grid) for index in operator.inputs]
         self._emit(operator, given, version)
         return True
 
@@ -239,20 +217,20 @@ class _Conversion:
         source = operator.inputs[0]
         if source not in self.grids:
             return False
-        self._emit(operator, [self._integer(source)], version, own=grid)
+        self._emit(operator, [self.integer(source)], version, own=grid)
         return True
 
     def _keep_float(self, operator: Any) -> None:
-        operator.inputs = [self._float(index) for index in operator.inputs]
+        operator.inputs = [self.floats(index) for index in operator.inputs]
         self.made.append(operator)
         if operator.inputs and any(
             self.model.type_of(self.graph.tensors[i]) == np.float32
             for i in operator.outputs
         ):
-            self.floats.append(operator)
+            self.floating.append(operator)
         for index in operator.outputs:
             if index in self.grids:
-                target = self._int8_like(index, self.grids[index])
+                target = self.int8_like(index, self.grids[index])
                 self.made.append(self.model.operator("QUANTIZE", 1, [index], [target]))
                 self.integers[index] = target
 
@@ -263,49 +241,17 @@ class _Conversion:
         self.model.set_version(operator, version)
         operator.inputs = given
         self.made.append(operator)
-        self.integer += 1
+        self.integer_count += 1
         targets: list[int] = []
         for index in operator.outputs:
             wished = self.grids[index]
             written = own or wished
-            target = self._int8_like(index, written)
+            target = self.int8_like(index, written)
             targets.append(target)
             self.integers[index] = target
             if written != wished:
-                self.integers[index] = self._again(target, index, wished)
+                self.integers[index] = self.again(target, index, wished)
         operator.outputs = targets
-
-    # Tensors.
-
-    def _int8_like(self, index: int, grid: Grid) -> int:
-        like = self.graph.tensors[index]
-        return self.model.add_tensor(self.graph, like, np.int8, (*grid, 0))
-
-    def _integer(self, index: int) -> int:
-        return self.integers[index]
-
-    def _on(self, index: int, grid: Grid) -> int:
-        """A tensor's integers on another grid."""
-        if self.grids[index] == grid:
-            return self._integer(index)
-        return self._again(self._integer(index), index, grid)
-
-    def _again(self, source: int, like: int, grid: Grid) -> int:
-        target = self._int8_like(like, grid)
-        self.made.append(self.model.operator("QUANTIZE", 2, [source], [target]))
-        return target
-
-    def _float(self, index: int) -> int:
-        """What a float operator reads: the rounded values, as in the simulation."""
-        if index not in self.integers:
-            return index
-        if index not in self.floats_of:
-            like = self.graph.tensors[index]
-            target = self.model.add_tensor(self.graph, like, np.float32, None)
-            source = self.integers[index]
-            self.made.append(self.model.operator("DEQUANTIZE", 2, [source], [target]))
-            self.floats_of[index] = target
-        return self.floats_of[index]
 
     def _move_ends(self) -> None:
         """Let the file be called with integers where its ends have grids."""

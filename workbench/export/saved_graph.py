@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +45,15 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
     Returns:
         The name of each input in the file, in the model's order.
     """
+    import keras
     import tensorflow as tf
 
     from workbench.engine.fake_quantization import wrap
-    from workbench.engine.layers import pack
+    from workbench.engine.layers import layers, pack
 
+    for layer in (model, *layers(model).values()):
+        # LiteRT computes in float32, whatever a mixed policy says.
+        layer.dtype_policy = "float32"
     marked = [place for place in places if place.site.path in grids]
     changes = {
         place.site.path: _marker(grids[place.site.path], f"{MARK}{number}")
@@ -59,12 +62,8 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
     }
     at_inputs = wrap(model, marked, changes)
     names = _names(model, len(examples))
-    trainable = [v.numpy() for v in model.trainable_variables]
-    others = [v.numpy() for v in model.non_trainable_variables]
-
-    # A stateless call hands its arguments on as they are.
-    takes_mode = "training" in inspect.signature(model.call).parameters
-    mode = {"training": False} if takes_mode else {}
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    values = [variable.numpy() for variable in variables]
 
     def call(*arrays: tf.Tensor) -> dict[str, tf.Tensor]:
         entering = [
@@ -72,13 +71,13 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
             for i, array in enumerate(arrays)
         ]
         # Constants, since the converter would keep variables as variables.
-        called = model.stateless_call(
-            [tf.constant(value) for value in trainable],
-            [tf.constant(value) for value in others],
-            pack(model, entering),
-            **mode,
-        )
-        flat = tf.nest.flatten(called[0])
+        constants = [
+            (variable, tf.constant(value))
+            for variable, value in zip(variables, values, strict=True)
+        ]
+        with keras.StatelessScope(state_mapping=constants):
+            outputs = model(pack(model, entering), training=False)
+        flat = tf.nest.flatten(outputs)
         return {f"output_{i}": tf.identity(value) for i, value in enumerate(flat)}
 
     signature = [

@@ -142,7 +142,9 @@ def _store_to_be_expanded(
     """Store integers behind a DEQUANTIZE; the width, or None where none holds them."""
     for width in _WIDTHS:
         zero_point = _zero_points(stored, width)
-        if zero_point is None:
+        # LiteRT expands int16 of one scale only.
+        is_many = width is np.int16 and stored.scale.size > 1
+        if zero_point is None or is_many:
             continue
         shape = [1] * stored.q.ndim
         shape[stored.axis] = -1

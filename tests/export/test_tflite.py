@@ -1,0 +1,141 @@
+"""The ``.tflite`` files of a small net: what is in them, and what is said of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.chain.models import case
+from tests.export import nets
+from workbench.core.codes import Affine
+from workbench.core.compress import compress
+from workbench.core.errors import UserError
+from workbench.core.network import Network
+from workbench.core.recipe import Choice, Plan, Recipe
+from workbench.engine.workload import open_workload
+from workbench.export.artifact import Artifact, ExportJob, exporters
+from workbench.export.flat_model import FlatModel
+from workbench.export.parity import compare_tensors
+from workbench.export.run import Runtime
+
+pytestmark = pytest.mark.slow
+
+
+def export(name: str, wish: Recipe, made: Network, folder: Path) -> Artifact:
+    """The file of one exporter."""
+    return exporters[name](ExportJob(nets.workload(), made, wish, folder))
+
+
+def keys(artifact: Artifact) -> dict[str, dict[str, object]]:
+    """Notes by key."""
+    return {note.key: dict(note.values) for note in artifact.notes}
+
+
+def test_full_int8_is_what_was_simulated(tmp_path: Path) -> None:
+    wish = nets.recipe(activation_bits=8)
+    made = nets.network(wish)
+    artifact = export("tflite-int8", wish, made, tmp_path)
+    assert artifact.agreement is not None
+    assert artifact.agreement >= 0.999
+    assert artifact.score is not None
+    assert artifact.score.provenance == "measured"
+    assert artifact.score.seen == artifact.score.total == nets.SAMPLES
+    assert artifact.bytes.value == artifact.path.stat().st_size
+    assert artifact.latency_ms is not None
+    assert artifact.latency_ms.value > 0
+    # Nothing is rounded in the simulation inside a separable convolution, nor between
+    # a transposed one and its ReLU, which LiteRT does not fuse.
+    operators = keys(artifact)["export.float_operators"]["operators"]
+    assert operators == "CONV_2D, DEPTHWISE_CONV_2D, RELU, TRANSPOSE_CONV"
+    with Runtime(artifact.path) as runtime:
+        rows = compare_tensors(nets.workload(), made, runtime, (0,))
+    assert [row.path for row in rows] == list(made.activations)
+    assert min(row.equal for row in rows) > 0.99
+
+
+def test_every_width_says_how_it_is_stored(tmp_path: Path) -> None:
+    wish = nets.recipe(
+        Plan("conv/*", (Choice.of("uniform", bits=4),)),
+        Plan("depthwise/*", (Choice.of("uniform", bits=8, symmetric=False),)),
+        Plan("pointwise/*", (Choice.of("uniform", bits=12),)),
+        Plan("dense/*", (Choice.of("uniform", bits=12, granularity="tensor"),)),
+        Plan("scores/*", (Choice("uniform", (), is_off=True),)),
+        activation_bits=8,
+    )
+    made = nets.network(wish)
+    artifact = export("tflite-exact", wish, made, tmp_path)
+    assert artifact.agreement == 1.0
+    notes = keys(artifact)
+    assert "export.activations_float" in notes
+    assert notes["export.stored_as_8"]["paths"] == "conv/kernel"
+    assert notes["export.stored_as_16"]["paths"] == "dense/kernel"
+    assert notes["export.left_float"]["paths"] == "pointwise/kernel"
+    assert notes["export.not_quantized"]["paths"] == "scores/kernel"
+    for note in artifact.notes:
+        assert note.text("en") != note.text("zh")
+    dense = made.tensors["dense/kernel"].dense
+    assert any(same_values(dense, v) for v in stored(artifact.path))
+
+
+def stored(path: Path) -> list[np.ndarray]:
+    """Integer constants of a file as reals."""
+    model = FlatModel(path.read_bytes())
+    found = []
+    for graph in model.graphs:
+        for index, tensor in enumerate(graph.tensors):
+            values, grid = model.constant(graph, index), tensor.quantization
+            if values is None or values.dtype not in (np.int8, np.int16):
+                continue
+            shape = [1] * values.ndim
+            shape[grid.quantizedDimension] = -1
+            shape = shape if len(grid.scale) > 1 else []
+            scale = np.reshape(grid.scale, shape)
+            zero_point = np.reshape(grid.zeroPoint, shape)
+            found.append(((values - zero_point) * scale).astype(np.float32))
+    return found
+
+
+def same_values(one: np.ndarray, two: np.ndarray) -> bool:
+    """Whether two tensors hold the same values, in any order."""
+    if one.size != two.size:
+        return False
+    return np.allclose(np.sort(one.ravel()), np.sort(two.ravel()), rtol=1e-5, atol=0)
+
+
+def test_a_recurrent_file_holds_the_integers_of_the_simulation(tmp_path: Path) -> None:
+    form = case("gru")
+    own = open_workload(form.model, form.data)
+    wish = nets.recipe()
+    made = compress(own.sites, own.weights, wish, digests=own.digests)
+    artifact = exporters["tflite"](ExportJob(own, made, wish, tmp_path))
+    assert artifact.agreement == 1.0
+    assert "export.one_sample" in keys(artifact)
+    values = stored(artifact.path)
+    for tensor in made.tensors.values():
+        assert isinstance(tensor.code, Affine)
+        assert any(same_values(tensor.dense, v) for v in values)
+
+
+def test_a_loop_is_refused_in_full_int8(tmp_path: Path) -> None:
+    form = case("gru")
+    own = open_workload(form.model, form.data)
+    wish = nets.recipe(activation_bits=8)
+    made = compress(own.sites, own.weights, wish, digests=own.digests)
+    made = replace(made, activations=nets.network(wish).activations)
+    with pytest.raises(UserError) as caught:
+        exporters["tflite-int8"](ExportJob(own, made, wish, tmp_path))
+    assert caught.value.key == "export.loop"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("bits", "key"), [(None, "export.no_activations"), (6, "export.activation_bits")]
+)
+def test_full_int8_needs_activations_of_8_bits(
+    bits: int | None, key: str, tmp_path: Path
+) -> None:
+    wish = nets.recipe(activation_bits=bits)
+    with pytest.raises(UserError) as caught:
+        export("tflite-int8", wish, nets.network(wish), tmp_path)
+    assert caught.value.key == key
