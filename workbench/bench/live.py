@@ -1,4 +1,4 @@
-"""Issue 3's table: what the screen does while a hand moves, against plain Keras.
+"""The live table: what the screen does while a hand moves, against plain Keras.
 
 The session is that of the dashboard: its lanes, on an event loop, with its defaults.
 Ratios are medians over settings; what a browser does is measured by its own tests.

@@ -36,8 +36,8 @@ def recover(say: Say) -> Iterator[Result]:
     yield Result("retraining_seconds", session.progress[-1].seconds, 60.0, "s")
     yield Result("points_lost", -100 * gap.value, 0.5, "points")
     revived = sum(
-        np.count_nonzero(tensor.dense[before.network.tensors[path].dense == 0])
-        for path, tensor in after.network.tensors.items()
-        if before.network.tensors[path].mask is not None
+        np.count_nonzero(after.network.tensors[path].dense[~tensor.mask])
+        for path, tensor in before.network.tensors.items()
+        if tensor.mask is not None
     )
     yield Result("pruned_weights_revived", float(revived), 0, "weights")
