@@ -4,7 +4,14 @@ import numpy as np
 
 from tests.export import nets
 from workbench.core.codes import Affine
+from workbench.core.network import Network
 from workbench.engine.int8_contract import on_int8_contract
+
+
+def contracted() -> Network:
+    """A network of 8 bits on the contract."""
+    made = nets.network(nets.recipe(activation_bits=8))
+    return on_int8_contract(nets.workload(), made)
 
 
 def test_without_quantized_activations_nothing_moves() -> None:
@@ -13,7 +20,7 @@ def test_without_quantized_activations_nothing_moves() -> None:
 
 
 def test_twice_does_the_same_as_once() -> None:
-    once = nets.network(nets.recipe(activation_bits=8))
+    once = contracted()
     twice = on_int8_contract(nets.workload(), once)
     assert once.others is not None
     assert twice.others is not None
@@ -22,7 +29,7 @@ def test_twice_does_the_same_as_once() -> None:
 
 
 def test_biases_lie_on_the_accumulators_grid() -> None:
-    made = nets.network(nets.recipe(activation_bits=8))
+    made = contracted()
     assert made.others is not None
     entering = made.activations["dense/output"].scale
     code = made.tensors["scores/kernel"].code
@@ -32,7 +39,7 @@ def test_biases_lie_on_the_accumulators_grid() -> None:
 
 
 def test_only_biases_and_betas_move_and_by_little() -> None:
-    made = nets.network(nets.recipe(activation_bits=8))
+    made = contracted()
     before = nets.workload().others
     assert made.others is not None
     moved = [p for p in before if not np.array_equal(before[p], made.others[p])]
@@ -43,6 +50,6 @@ def test_only_biases_and_betas_move_and_by_little() -> None:
 
 
 def test_a_softmax_is_on_the_grid_that_the_runtime_lays_down() -> None:
-    grid = nets.network(nets.recipe(activation_bits=8)).activations["scores/output"]
+    grid = contracted().activations["scores/output"]
     assert grid.scale == np.float32(1 / 256)
     assert grid.zero_point == 0

@@ -12,7 +12,6 @@ from workbench.core.compress import activation_grids, compress
 from workbench.core.network import Network
 from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.engine.calibrator import Calibrator
-from workbench.engine.int8_contract import on_int8_contract
 from workbench.engine.workload import Workload, open_workload
 
 L = keras.layers
@@ -88,7 +87,6 @@ def network(wish: Recipe) -> Network:
     """What the recipe makes of the net."""
     own = workload()
     grids = activation_grids(own.outputs, wish, observed())
-    made = compress(
+    return compress(
         own.sites, own.weights, wish, digests=own.digests, activations=grids
     )
-    return on_int8_contract(own, made)

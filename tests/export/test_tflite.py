@@ -44,14 +44,16 @@ def test_full_int8_is_what_was_simulated(tmp_path: Path) -> None:
     assert artifact.bytes.value == artifact.path.stat().st_size
     assert artifact.latency_ms is not None
     assert artifact.latency_ms.value > 0
-    # Nothing is rounded in the simulation inside a separable convolution, nor between
-    # a transposed one and its ReLU, which LiteRT does not fuse.
-    operators = keys(artifact)["export.float_operators"]["operators"]
-    assert operators == "CONV_2D, DEPTHWISE_CONV_2D, RELU, TRANSPOSE_CONV"
+    # Inside a separable convolution nothing is rounded in the simulation.
+    operators = keys(artifact)["export.float_operators"]
+    assert operators["operators"] == "CONV_2D, DEPTHWISE_CONV_2D"
     with Runtime(artifact.path) as runtime:
         rows = compare_tensors(nets.workload(), made, runtime, (0,))
     assert [row.path for row in rows] == list(made.activations)
-    assert min(row.equal for row in rows) > 0.99
+    assert max(row.largest_steps for row in rows) <= 2
+    # LiteRT's transposed convolution rounds twice; before it nothing differs.
+    first = [row.path for row in rows].index("transposed/output")
+    assert min(row.equal for row in rows[:first]) > 0.999
 
 
 def test_every_width_says_how_it_is_stored(tmp_path: Path) -> None:

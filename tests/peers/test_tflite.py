@@ -8,7 +8,6 @@ from workbench import demo
 from workbench.core.compress import activation_grids, compress
 from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.engine.calibrator import Calibrator
-from workbench.engine.int8_contract import on_int8_contract
 from workbench.engine.workload import open_workload
 from workbench.export.artifact import ExportJob, exporters
 
@@ -30,7 +29,6 @@ def test_the_file_is_what_was_simulated(
         made = compress(
             own.sites, own.weights, wish, digests=own.digests, activations=grids
         )
-        made = on_int8_contract(own, made)
         artifact = exporters["tflite-int8"](ExportJob(own, made, wish, tmp_path))
         assert artifact.agreement is not None
         assert artifact.agreement >= 0.999

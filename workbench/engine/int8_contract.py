@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _PARTS = ("beta", "gamma", "moving_mean", "moving_variance")
 _FIXED = {"softmax": (1 / 256, 0), "sigmoid": (1 / 256, 0), "tanh": (1 / 128, 128)}
+_GRAPHS: WeakKeyDictionary[Workload, Graph | None] = WeakKeyDictionary()
 _ROUNDED = (*CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, keras.layers.Dense)
 
 
@@ -52,7 +54,7 @@ def on_int8_contract(workload: Workload, network: Network) -> Network:
         workload: Where the network comes from.
         network: With activations quantized; without, it is returned as it is.
     """
-    graph = flatten(workload.model) if network.activations else None
+    graph = _graph_of(workload) if network.activations else None
     if graph is None:
         return network
     network = replace(network, activations=_laid_down(network, workload.places, graph))
@@ -63,6 +65,13 @@ def on_int8_contract(workload: Workload, network: Network) -> Network:
         is_one = path not in moved or np.array_equal(moved[path], bias)
         moved[path] = bias if is_one else values[path]
     return replace(network, others=values | moved) if moved else network
+
+
+def _graph_of(workload: Workload) -> Graph | None:
+    """The graph of a workload's model, flattened once."""
+    if workload not in _GRAPHS:
+        _GRAPHS[workload] = flatten(workload.model)
+    return _GRAPHS[workload]
 
 
 def _laid_down(

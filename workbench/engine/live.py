@@ -13,6 +13,7 @@ from workbench.core.codes import Float
 from workbench.core.network import array_digest
 from workbench.engine.cuts import Program
 from workbench.engine.fake_quantization import QuantizedActivations, parameters
+from workbench.engine.int8_contract import on_int8_contract
 from workbench.engine.layers import clone, is_graph, pack, variables
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ class LiveModel:
         """Take the values of a network; None for the original.
 
         Args:
-            network: Of this workload; what it leaves out is the original's.
+            network: Of this workload; what it leaves out is the original's. Where
+                activations are quantized, what integer runtimes lay down is added.
         """
+        network = network and on_int8_contract(self._workload, network)
         self._assign_kernels(network)
         self._assign_others(network)
         grids = network.activations if network else {}

@@ -174,8 +174,9 @@ class FlatModel:
         return operator
 
     def set_version(self, operator: Any, version: int) -> None:
-        """Ask the runtime for a version of what an operator is."""
-        operator.opcodeIndex = self._code(self.name(operator), version)
+        """Ask the runtime for at least a version of what an operator is."""
+        present = self._model.operatorCodes[operator.opcodeIndex].version
+        operator.opcodeIndex = self._code(self.name(operator), max(present, version))
 
     def make_depthwise(self, operator: Any) -> None:
         """Turn a pooling operator into a depthwise convolution over its windows."""

@@ -213,10 +213,12 @@ def _simulated_values(
     import tensorflow as tf
 
     from workbench.engine.fake_quantization import fake_quantize, parameters, wrap
+    from workbench.engine.int8_contract import on_int8_contract
     from workbench.engine.layers import pack
     from workbench.engine.live import cast_inputs
     from workbench.engine.realize import realize
 
+    network = on_int8_contract(workload, network)
     found: dict[str, NDArray[np.float32]] = {}
 
     def keeping(path: str) -> Any:

@@ -61,7 +61,10 @@ def tflite_int8(job: ExportJob) -> Artifact:
     Raises:
         UserError: If activations are not quantized to 8 bits, or the model loops.
     """
+    from workbench.engine.int8_contract import on_int8_contract
+
     _check_int8(job.workload, job.network)
+    job = replace(job, network=on_int8_contract(job.workload, job.network))
     return _export(job, "tflite-int8", "int8", "model-int8.tflite")
 
 
