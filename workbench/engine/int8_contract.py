@@ -2,10 +2,10 @@
 
 The output of a softmax or sigmoid is on the grid of 1/256, that of a tanh on the grid
 of 1/128, whatever calibration saw. And a bias is added in the accumulator, as int32
-with ``scale = input scale * weight scale``, BatchNorm folded. That rounding moves a
-pre-activation by less than a hundredth of an output step, and yet it decides most of
-the ties by which a simulation and a file differ: on the demo CNN 7 of 10,000 answers
-without it, none with it. So the simulation rounds biases too.
+with ``scale = input scale * weight scale``, BatchNorm folded. That rounding is
+small and yet decides most of the ties by which a simulation and a file differ: on the
+demo CNN at 8 bits 7 of 10,000 answers without it, none with it. So the simulation
+rounds biases too.
 
 Source: LiteRT's 8-bit quantization specification.
 """
