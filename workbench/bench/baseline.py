@@ -22,7 +22,7 @@ BATCHES = (64, 128, 250, 500, 1000)
 
 
 def bench_model(data: Path) -> keras.Model:
-    """The CNN of issue 3: convolutions of 32, 64, 64, dense 128 and 10.
+    """A plain CNN: convolutions of 32, 64, 64, dense 128 and 10.
 
     Args:
         data: The demo's pictures, on which it is trained for two epochs.

@@ -53,7 +53,10 @@ function follow(indexes, wish, selected, edges) {
     const { path, size, signal } = index;
     return { path, size, signal, zeros, noise, threshold, isShown };
   });
-  return { left, threshold: common ?? tensors.find((t) => t.isShown)?.threshold ?? 0, tensors };
+  // Several tensors, each with its own threshold, have none in common.
+  const shown = tensors.filter((tensor) => tensor.isShown);
+  const threshold = common ?? (shown.length === 1 ? shown[0].threshold : 0);
+  return { left, threshold, tensors };
 }
 
 function together(tensors) {
@@ -205,10 +208,10 @@ function sentence(words, { sparsity, sqnr, threshold }, isApproximate, lang) {
   const parts = [
     `${words.sparsity} ${about}${number(100 * sparsity, 1)} %`,
     `${words.sqnr} ${about}${db}`,
-    `T ${equals} ${threshold.toPrecision(3)}`,
+    threshold > 0 ? `T ${equals} ${threshold.toPrecision(3)}` : "",
     isApproximate ? words.approximate : words.exact,
   ];
-  return parts.join(" · ");
+  return parts.filter(Boolean).join(" · ");
 }
 
 function readColours(canvas) {
