@@ -31,7 +31,7 @@ def session(dense):
 
 
 def pruned(session, sparsity=0.5):
-    return set_knobs(session.recipe, "magnitude", sparsity=sparsity)
+    return set_knobs(session.recipe, "magnitude", sparsity=sparsity, scope="tensor")
 
 
 def test_opening_measures_the_original_and_the_untouched_network(session):

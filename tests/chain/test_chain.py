@@ -36,7 +36,10 @@ FORMS = (
 SKIPPED = dict.fromkeys(FORMS, 0)
 
 SLID = set_knobs(
-    set_knobs(Recipe(), "magnitude", sparsity=0.5), "uniform", bits=6, range="mse"
+    set_knobs(Recipe(), "magnitude", sparsity=0.5, scope="tensor"),
+    "uniform",
+    bits=6,
+    range="mse",
 )
 RETRAINING = Retraining(epochs=1, batch_size=32)
 

@@ -43,7 +43,7 @@ def snapshot():
     }
     sites = tuple(Site(p, "dense", w.shape, (1,)) for p, w in weights.items())
     digests = {path: path for path in weights}
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5)
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5, scope="tensor")
     network = compress(sites, weights, recipe, digests=digests)
     measured = measurement([1, 0, 1, 0, 1, 0], Difference(-1 / 6, -0.4, 0.1))
     recovered = measurement(RESULTS, Difference(0, -0.1, 0.1))

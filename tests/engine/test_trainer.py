@@ -52,7 +52,7 @@ def workload_of(model, **options):
 
 
 def recipe_of(sparsity=0.5, **quantizer):
-    steps = [Choice.of("magnitude", sparsity=sparsity)]
+    steps = [Choice.of("magnitude", sparsity=sparsity, scope="tensor")]
     if quantizer:
         steps.append(Choice.of("uniform", **quantizer))
     return Recipe((Plan("*", tuple(steps)),))

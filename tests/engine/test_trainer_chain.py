@@ -16,7 +16,10 @@ PRUNED = Recipe(
     (
         Plan(
             "*",
-            (Choice.of("magnitude", sparsity=0.5), Choice.of("uniform", bits=3)),
+            (
+                Choice.of("magnitude", sparsity=0.5, scope="tensor"),
+                Choice.of("uniform", bits=3),
+            ),
         ),
     )
 )

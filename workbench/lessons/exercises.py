@@ -47,7 +47,7 @@ async def half(session: Session, answer: object) -> Feedback:
 async def file(session: Session, answer: object) -> Feedback:
     """The bytes that zeros save in a file of float32."""
     saved = answers.number(answer)
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5)
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5, scope="tensor")
     sizes = (await trial.measured(session, recipe)).sizes
     original = figures.original_bytes(session)
     values = {
@@ -153,7 +153,7 @@ async def goal(session: Session, answer: object) -> Feedback:
 
 async def _change_at(session: Session, sparsity: float) -> float:
     """Points won or lost where every kernel is pruned to a sparsity."""
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity)
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity, scope="tensor")
     return figures.change(session, await trial.measured(session, recipe))
 
 

@@ -40,7 +40,7 @@ async def share(session: Session, guess: object) -> Feedback:
 async def left(session: Session, guess: object) -> Feedback:
     """What accuracy is left when each kernel loses most of its weights."""
     guessed = answers.share(guess)
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=DEEP)
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=DEEP, scope="tensor")
     outcome = await trial.measured(session, recipe)
     assert outcome.measurement is not None
     return _shown(

@@ -147,7 +147,7 @@ class Pruning:
         session = self.session
         named = []
         for sparsity in sparsities:
-            recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity)
+            recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity, scope="tensor")
             outcome = await trial.measured(session, recipe)
             named.append((figures.percent(sparsity), outcome))
         text = say("lesson.curve", session.lang)
