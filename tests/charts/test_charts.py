@@ -13,6 +13,7 @@ from workbench.charts.sparsity import tensor_sparsity
 from workbench.charts.tradeoff import tradeoff_points
 from workbench.charts.weights import BINS, threshold_of, weight_numbers
 from workbench.core.edit import set_knobs
+from workbench.core.recipe import Retraining
 
 
 def test_every_chart_is_found():
@@ -112,3 +113,15 @@ def test_class_changes_are_paired(snapshot):
     assert changes[:2].tolist() == [-0.5, 0.0]
     assert np.isnan(changes[2])
     assert class_changes(replace(snapshot, labels=None), partial) is None
+
+
+def test_each_point_says_its_setting_and_where_a_retraining_started(snapshot):
+    recipe = set_knobs(snapshot.recipe, "uniform", bits=4)
+    recipe = set_knobs(recipe, "uniform", "a/*", bits=8)
+    recipe = replace(recipe, retraining=Retraining(epochs=2, start="latest"))
+    visit = replace(snapshot.history[2], recipe=recipe)
+    points = tradeoff_points(replace(snapshot, history=(snapshot.history[0], visit)))
+    assert points[1].words == "untouched"
+    assert points[2].words == (
+        "Sparsity 50.0%, Weight bits 4, 1 overrides, 2 epochs from the last retraining"
+    )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.core.edit import EVERYTHING, wide_knobs
+from workbench.text import say
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.charts import PlotlyJSON
+    from workbench.core.recipe import Recipe
 
 ORIGINAL = "var(--wb-original)"
 BEFORE = "var(--wb-before)"
@@ -15,6 +19,34 @@ AFTER = "var(--wb-after)"
 THRESHOLD = "var(--wb-threshold)"
 BUDGET = "var(--wb-budget)"
 ZERO = "var(--wb-zero)"
+
+
+def summary(recipe: Recipe, lang: str) -> str:
+    """A recipe in a few words: what it asks of everything, and how often of less."""
+    words: list[str] = []
+    for step, knob, form in _SHOWN:
+        values = wide_knobs(recipe, step) or {}
+        is_other_face = knob == "sparsity" and values.get("threshold") is not None
+        if values.get(knob) is not None and not is_other_face:
+            label = say(f"knob.{step}.{knob}", lang)
+            words.append(f"{label} {format(values[knob], form)}")
+    narrower = sum(plan.target != EVERYTHING for plan in recipe.plans)
+    if narrower:
+        words.append(say("chart.overrides", lang, count=narrower))
+    training = recipe.retraining
+    if training is not None:
+        start = say(f"knob.retraining.start.{training.start}", lang)
+        epochs = training.epochs
+        words.append(say("chart.retrained", lang, epochs=epochs, start=start))
+    return ", ".join(words) or say("chart.untouched", lang)
+
+
+_SHOWN = (
+    ("magnitude", "sparsity", ".1%"),
+    ("magnitude", "threshold", ".3g"),
+    ("uniform", "bits", "d"),
+    ("activations", "bits", "d"),
+)
 
 
 def soft(colour: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.charts import charts
@@ -15,12 +15,13 @@ from workbench.charts.style import (
     figure,
     line_at,
     soft,
+    summary,
 )
 from workbench.text import say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
-    from workbench.core.snapshot import Outcome, Snapshot
+    from workbench.core.snapshot import Snapshot
 
 KILOBYTE = 1000
 
@@ -35,6 +36,7 @@ class Point:
         kind: ``original``, ``before``, ``after`` or ``now``.
         key: Index in the history; None where a click restores nothing.
         is_stale: Whether the score belongs to an earlier setting.
+        words: The setting in a few words.
     """
 
     nbytes: float
@@ -42,6 +44,7 @@ class Point:
     kind: str
     key: int | None = None
     is_stale: bool = False
+    words: str = ""
 
 
 def tradeoff_points(snapshot: Snapshot) -> tuple[Point, ...]:
@@ -51,10 +54,16 @@ def tradeoff_points(snapshot: Snapshot) -> tuple[Point, ...]:
         nbytes = snapshot.original_sizes.float32.value
         points.append(Point(nbytes, snapshot.original.score, "original"))
     for key, visit in enumerate(snapshot.history):
-        points.append(Point(visit.nbytes, visit.score, visit.kind, key))
-    for outcome in (snapshot.before,):
-        if outcome is not None and outcome.measurement is not None:
-            points.append(_now(outcome, is_stale=snapshot.is_stale))
+        recipe = visit.recipe
+        if visit.kind == "before":
+            recipe = replace(recipe, retraining=None)
+        words = summary(recipe, snapshot.lang)
+        points.append(Point(visit.nbytes, visit.score, visit.kind, key, words=words))
+    now = snapshot.before
+    if now is not None and now.measurement is not None:
+        score = now.measurement.score
+        nbytes = now.sizes.packed.value
+        points.append(Point(nbytes, score, "now", is_stale=snapshot.is_stale))
     return tuple(points)
 
 
@@ -90,7 +99,8 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
                     "size": size,
                     "line": {"width": 2, "color": colour},
                 },
-                "hovertemplate": f"%{{x:,.1f}} kB<br>%{{y:{form}}}"
+                "text": [point.words for point in chosen],
+                "hovertemplate": f"%{{text}}<br>%{{x:,.1f}} kB<br>%{{y:{form}}}"
                 "<extra>%{fullData.name}</extra>",
             }
         )
@@ -110,12 +120,6 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
         ),
         **layout,
     )
-
-
-def _now(outcome: Outcome, *, is_stale: bool) -> Point:
-    assert outcome.measurement is not None
-    score = outcome.measurement.score
-    return Point(outcome.sizes.packed.value, score, "now", is_stale=is_stale)
 
 
 def _range(points: tuple[Point, ...]) -> list[float]:

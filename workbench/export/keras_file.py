@@ -34,6 +34,7 @@ def keras_file(job: ExportJob) -> Artifact:
     from workbench.engine.realize import realize
 
     model = realize(job.workload, job.network)
+    _keep_loss(job.workload.model, model)
     path = job.folder / "model.keras"
     write_atomic(path, _content(model))
     gap = _gap_after_reopening(job.workload, model, path)
@@ -49,6 +50,19 @@ def keras_file(job: ExportJob) -> Artifact:
         largest_gap=gap,
         notes=tuple(notes),
     )
+
+
+def _keep_loss(original: keras.Model, model: keras.Model) -> None:
+    """Compile with the original's loss where that is one of Keras' own.
+
+    It tells whoever opens the file whether outputs are logits.
+    """
+    import keras
+
+    loss = original.loss if original.compiled else None
+    is_own = isinstance(loss, str) or type(loss).__module__.startswith("keras.")
+    if loss is not None and is_own:
+        model.compile(optimizer=keras.optimizers.SGD(), loss=loss)
 
 
 def _content(model: keras.Model) -> bytes:

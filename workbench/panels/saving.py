@@ -16,7 +16,7 @@ from workbench.panels import words
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
 
-FORMATS = ("keras", "tflite", "tflite-int8")
+FORMATS = ("keras", "tflite", "tflite-exact", "tflite-int8")
 CHOSEN = ("keras", "tflite")
 
 
