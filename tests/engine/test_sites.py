@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests.chain.models import case
-from workbench.engine.doctor import doctor
 from workbench.engine.macs import macs
 from workbench.engine.sites import einsum_axes, sites
 
@@ -152,20 +151,3 @@ def test_work_of_an_unknown_layer_is_unknown() -> None:
             return keras.ops.matmul(x, self.kernel)
 
     assert macs(one_layer(Own(name="own"), 2)) == {"own/kernel": None}
-
-
-def test_the_doctor_lists_every_weight() -> None:
-    model = case("separable").model
-    rows = {row.path: row for row in doctor(model)}
-    assert len(rows) == len(model.weights)
-    assert rows["head/kernel"].can
-    assert rows["head/kernel"].share == 384 / model.count_params()
-    assert sum(row.share for row in rows.values()) == pytest.approx(1)
-    assert sum(row.macs_share or 0 for row in rows.values()) == pytest.approx(1)
-    norm = rows["norm/gamma"]
-    assert (norm.can, norm.kind, norm.reason, norm.advice) == (
-        False,
-        "none",
-        "doctor.no_kernel",
-        "doctor.no_kernel.advice",
-    )

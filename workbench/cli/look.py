@@ -100,7 +100,6 @@ def _limit(word: str) -> int:
 
 
 def _tensor(site: Site, total: int, voice: Voice) -> dict[str, Any]:
-    advice = f"{site.reason}.advice"
     return {
         "path": site.path,
         "kind": site.kind,
@@ -111,7 +110,7 @@ def _tensor(site: Site, total: int, voice: Voice) -> dict[str, Any]:
         "macs": site.macs,
         "can": site.can,
         "reason": None if site.reason is None else voice.say(site.reason),
-        "advice": voice.say(advice) if has(advice) else None,
+        "advice": _advice(site, voice),
     }
 
 
@@ -123,9 +122,8 @@ def _lines(sites: Sequence[Site], total: int, voice: Voice) -> list[str]:
 def _row(site: Site, total: int, voice: Voice) -> list[str]:
     verdict = voice.say("screen.can")
     if site.reason is not None:
-        advice = f"{site.reason}.advice"
-        verdict = voice.say(site.reason)
-        verdict += f" ({voice.say(advice)})" if has(advice) else ""
+        advice = _advice(site, voice)
+        verdict = voice.say(site.reason) + (f" ({advice})" if advice else "")
     return [
         site.path,
         voice.say(f"screen.kind.{site.kind}"),
@@ -135,3 +133,9 @@ def _row(site: Site, total: int, voice: Voice) -> list[str]:
         "" if site.macs is None else f"{site.macs:,}",
         verdict,
     ]
+
+
+def _advice(site: Site, voice: Voice) -> str | None:
+    """What to do about a kernel that cannot be treated, where something can be done."""
+    key = f"{site.reason}.advice"
+    return voice.say(key) if has(key) else None
