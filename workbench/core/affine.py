@@ -20,6 +20,8 @@ from workbench.core.codes import Affine
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.core.codes import Code
+
 Range = Literal["minmax", "mse"]
 _BYTE = 8
 # Grids end here, so that neither a range nor a grid point leaves float32.
@@ -157,6 +159,13 @@ def dequantize(q: NDArray[np.integer[Any]], grid: Grid) -> NDArray[np.float32]:
 def encode(q: NDArray[np.integer[Any]], grid: Grid) -> Affine:
     """Grid integers together with their grid."""
     return Affine(q, grid.scale, grid.zero_point, grid.bits, grid.is_symmetric)
+
+
+def grid_of_code(code: Code) -> Grid | None:
+    """The grid of a code; None where the values are not quantized."""
+    if not isinstance(code, Affine):
+        return None
+    return Grid(code.scale, code.zero_point, code.bits, code.is_symmetric)
 
 
 def _positive(scale: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

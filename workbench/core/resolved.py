@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.core.affine import Grid
-from workbench.core.codes import Affine
+from workbench.core.affine import grid_of_code
 from workbench.core.knob import knobs
 from workbench.core.network import array_digest
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workbench.core.codes import Code
+    from workbench.core.affine import Grid
     from workbench.core.network import Network, Skipped
     from workbench.core.recipe import Recipe
     from workbench.core.step import TensorStep
@@ -185,7 +184,7 @@ def _level(
         sparsity=tensor.sparsity,
         threshold=_threshold(tensor, before),
         bits=tensor.bits,
-        grid=_grid(tensor.code),
+        grid=grid_of_code(tensor.code),
         digest=array_digest(tensor.dense),
     )
 
@@ -210,12 +209,6 @@ def _level_to_json(level: Level) -> dict[str, Any]:
         "sha256": level.digest,
     }
     return out | (_grid_to_json(level.grid) if level.grid else {})
-
-
-def _grid(code: Code) -> Grid | None:
-    if isinstance(code, Affine):
-        return Grid(code.scale, code.zero_point, code.bits, code.is_symmetric)
-    return None
 
 
 def _grid_to_json(grid: Grid) -> dict[str, Any]:

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from workbench.core.affine import Grid, encode, quantize
-from workbench.core.codes import Affine, Float
-from workbench.core.tensor import CompressedTensor
+from workbench.core.affine import encode, grid_of_code, quantize
+from workbench.core.codes import Float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
+    from workbench.core.tensor import CompressedTensor
 
 _HALF = 0.5
 
@@ -72,7 +72,7 @@ class QuantizedWeights:
             self._mask = tf.constant(tensor.mask, tf.float32)
         self._shadow = _variable(weights)
         self.trained: tuple[tf.Variable, ...] = (self._shadow,)
-        self._grid = grid_of_code(tensor)
+        self._grid = grid_of_code(tensor.code)
         if self._grid is not None:
             grid = self._grid
             low, high = (limit - grid.zero_point for limit in grid.limits)
@@ -139,14 +139,6 @@ class QuantizedWeights:
         for values in (self.weights(), *moments):
             if mask is not None and np.any(values[~mask]):
                 raise AssertionError("A pruned weight came back in retraining.")
-
-
-def grid_of_code(tensor: CompressedTensor) -> Grid | None:
-    """The grid of a tensor's code; None where it is not quantized."""
-    code = tensor.code
-    if not isinstance(code, Affine):
-        return None
-    return Grid(code.scale, code.zero_point, code.bits, code.is_symmetric)
 
 
 def _variable(values: NDArray[np.float32]) -> tf.Variable:

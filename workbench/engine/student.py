@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from workbench.core.affine import quantize
+from workbench.core.affine import grid_of_code, quantize
 from workbench.core.codes import Affine
 from workbench.core.network import array_digest
 from workbench.engine.batch_norm import fuse
 from workbench.engine.fake_quantization import QuantizedActivations
 from workbench.engine.layers import clone, variables
-from workbench.engine.quantized_weights import QuantizedWeights, grid_of_code
+from workbench.engine.quantized_weights import QuantizedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ def _behind(
     They are the original's, but where a step has put another value than plain rounding
     would: there they are that value.
     """
-    grid = grid_of_code(tensor)
+    grid = grid_of_code(tensor.code)
     if grid is None or not isinstance(tensor.code, Affine):
         return tensor.dense
     is_same = quantize(original, grid) == tensor.code.q
@@ -132,7 +132,7 @@ def _on_trained_grid(
     tensor: CompressedTensor, trained: CompressedTensor
 ) -> CompressedTensor:
     """The tensor with scales that were learned already, where its grid is the same."""
-    ours, theirs = grid_of_code(tensor), grid_of_code(trained)
+    ours, theirs = grid_of_code(tensor.code), grid_of_code(trained.code)
     is_alike = (
         ours is not None
         and theirs is not None
@@ -144,7 +144,7 @@ def _on_trained_grid(
 
 def _digest(tensor: CompressedTensor) -> str:
     parts = [array_digest(tensor.dense)]
-    grid = grid_of_code(tensor)
+    grid = grid_of_code(tensor.code)
     if grid is not None:
         parts += [array_digest(grid.scale), array_digest(grid.zero_point)]
         parts.append(f"{grid.bits} {grid.is_symmetric}")
