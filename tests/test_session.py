@@ -1,6 +1,8 @@
 """The session: wishes, undo, links, memory; on a tiny model, inline."""
 
 import asyncio
+import errno
+import os
 
 import numpy as np
 import pytest
@@ -244,3 +246,92 @@ def test_an_error_on_a_lane_reaches_the_status_line(dense, files):
     status = asyncio.run(asyncio.wait_for(scene(), 60))
     assert status.detail == ""
     assert "missing.npz" in str(dict(status.values))
+
+
+def opened(session):
+    """Wait on the event loop until a session is open, calibrated and measured."""
+
+    async def wait():
+        while not session.is_calibrated or session.snapshot().is_stale:
+            await asyncio.sleep(0.01)
+
+    return wait()
+
+
+def on_loop(scene, seconds=60):
+    return asyncio.run(asyncio.wait_for(scene(), seconds))
+
+
+def test_a_mistake_while_retraining_is_said_and_does_not_end_it(dense):
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        await opened(session)
+        session.retrain(Retraining(epochs=1000))
+        while not session.progress:
+            await asyncio.sleep(0.01)
+        session.fail(UserError("session.no_retraining"))
+        assert session.is_retraining
+        session.cancel()
+        while session.is_retraining:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(session.close)
+        return session.status.key
+
+    assert on_loop(scene) == "session.no_retraining"
+
+
+def test_a_retraining_that_fails_is_over(dense, monkeypatch):
+    def broken(*_args, **_options):
+        raise UserError("session.no_training_data")
+
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        await opened(session)
+        monkeypatch.setattr("workbench.engine.trainer.Trainer.run", broken)
+        session.retrain(Retraining(epochs=1))
+        while not session.status.is_error:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(session.close)
+        return session.is_retraining
+
+    assert on_loop(scene) is False
+
+
+def test_an_error_stays_until_the_next_step(session):
+    session.fail(UserError("session.no_retraining"))
+    session.saying("session.calibrating")()
+    assert session.status.key == "session.no_retraining"
+    session.edit(pruned(session))
+    assert not session.status.is_error
+
+
+def test_what_a_view_raises_reaches_the_status_line(dense):
+    def broken(_change):
+        raise RuntimeError("a view")
+
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        session.observe(broken, "original")
+        while not session.status.is_error:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(session.close)
+        return session.status
+
+    status = on_loop(scene)
+    assert status.key == "session.fault"
+    assert "a view" in status.detail
+
+
+def test_a_full_disk_is_said_and_the_work_goes_on(files, monkeypatch):
+    session = Session(*files)
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("workbench.core.store._write", full)
+    session.edit(pruned(session, 0.9))
+    assert session.status.key == "store.full"
+    assert session.before.network.sparsity == pytest.approx(0.9, abs=0.02)
+    session.retrain(Retraining(epochs=1))
+    assert session.status.key == "store.full"
+    assert session.after.measurement.is_exact

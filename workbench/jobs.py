@@ -20,7 +20,7 @@ from workbench.core.network import array_digest
 from workbench.core.snapshot import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from workbench.core.measurement import Retrained
@@ -88,9 +88,21 @@ def binning(session: Session) -> Iterator[Delivery]:
 
 def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Delivery]:
     """Retrain for a recipe; every better set of weights is kept as it comes."""
-    if task.is_cancelled:
-        yield lambda: session.set(is_retraining=False)
-        return
+    best: Retrained | None = None
+    try:
+        if not task.is_cancelled:
+            best = yield from _training(session, task, recipe)
+    finally:
+        # However it ends: an error too ends the retraining, and no other error does.
+        session.lanes.post(lambda: session.set(is_retraining=False))
+    if best is not None:
+        session.lanes.wish("after", lambda: measuring_after(session, best))
+
+
+def _training(
+    session: Session, task: Task, recipe: Recipe
+) -> Generator[Delivery, None, Retrained | None]:
+    """Retrain; returns the best weights, already kept and delivered."""
     from workbench.engine.trainer import Trainer
 
     yield session.saying("session.retraining")
@@ -111,10 +123,11 @@ def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Deliver
             best = progress.best
             session.keep(best)
         yield lambda p=progress: session.progressed(p)
-    yield lambda: session.set(is_retraining=False)
-    yield session.saying("")
+    # Before another retraining can be asked for, which may go on from this one.
     if best is not None:
-        session.lanes.wish("after", lambda: measuring_after(session, best))
+        yield lambda: session.set(retrained=best)
+    yield session.saying("")
+    return best
 
 
 def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery]:
@@ -192,13 +205,14 @@ def network_for(
             activations=grids,
             others=start.network.others,
         )
+    before = session.before
     return compress(
         session.sites,
         session.weights,
         recipe,
         digests=session.digests,
         activations=grids,
-        previous=session.before.network if session.before else None,
+        previous=before.network if before else None,
     )
 
 

@@ -146,7 +146,14 @@ class Lanes:
         if self._loop is None:
             delivery()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(delivery)
+            self._loop.call_soon_threadsafe(self._take, delivery)
+
+    def _take(self, delivery: Delivery) -> None:
+        """Run a delivery on the loop, which would only log what a view raises."""
+        try:
+            delivery()
+        except Exception as error:  # noqa: BLE001  # said in the status line
+            self._on_error(error, traceback.format_exc())
 
 
 @dataclass(eq=False)

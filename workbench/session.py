@@ -176,6 +176,7 @@ class Session(State):
         if retraining.start == "latest" and self.retrained is None:
             raise UserError("session.no_retraining")
         recipe = replace(self.recipe, retraining=retraining)
+        self._go_on()
         self.edit(recipe)
         self.set(progress=(), is_retraining=True)
         self.task = self.lanes.submit(
@@ -206,6 +207,7 @@ class Session(State):
         outcome = self.result()
         if self.workload is None or outcome is None:
             raise UserError("session.not_open")
+        self._go_on()
         self.task = self.lanes.submit(
             "session.saving",
             lambda task: jobs.saving(
@@ -254,16 +256,27 @@ class Session(State):
         self.history = visited(self.history, visit)
 
     def keep(self, retrained: Retrained) -> None:
-        """Keep retrained weights on disk, against a killed kernel."""
-        if self._memory is not None:
+        """Keep retrained weights on disk, against a killed kernel.
+
+        Where the disk refuses, that is said, and the work goes on.
+        """
+        if self._memory is None:
+            return
+        try:
             self._memory.keep(retrained)
+        except UserError as error:
+            self.fail(error)
 
     def remember(self) -> None:
-        """Keep recipe, history and view on disk."""
-        if self._memory is not None:
+        """Keep recipe, history and view on disk; a refusal is said, as by `keep`."""
+        if self._memory is None:
+            return
+        try:
             self._memory.save(
                 self._timeline, self.history, self.budget, self.view, self.source
             )
+        except UserError as error:
+            self.fail(error)
 
     @property
     def source(self) -> str:
@@ -274,8 +287,15 @@ class Session(State):
         earlier = self.recipe
         self._timeline = timeline
         self.recipe = timeline.now
+        if timeline.now != earlier:
+            self._go_on()
         if timeline.now.plans != earlier.plans:
             self.preview()
+
+    def _go_on(self) -> None:
+        """Say no more of an error, unless it is why there is nothing to work on."""
+        if self.workload is not None and self.status.is_error:
+            self.status = Status()
 
     def _take(
         self,
@@ -323,7 +343,6 @@ class Session(State):
         )
 
     def _fail(self, error: Exception, trace: str) -> None:
-        self.is_retraining = False
         if isinstance(error, UserError):
             values = tuple(error.values.items())
             self.status = Status(error.key, values, is_error=True)

@@ -94,8 +94,18 @@ class State(traitlets.HasTraits):
                 setattr(self, name, value)
 
     def saying(self, key: str, **values: Any) -> Callable[[], None]:
-        """A delivery that sets the status line."""
-        return lambda: self.set(status=Status(key, tuple(values.items())))
+        """A delivery that sets the status line; an error there stays.
+
+        It stays until the user's next step: what goes on meanwhile is said by charts
+        and progress too, the error by nothing else.
+        """
+        status = Status(key, tuple(values.items()))
+
+        def say() -> None:
+            if not self.status.is_error:
+                self.status = status
+
+        return say
 
     def result(self) -> Outcome | None:
         """The outcome that would be saved: after retraining where that is current."""
