@@ -11,7 +11,7 @@ import pytest
 from tests.chain.models import case
 from workbench import serve
 from workbench.cli import compress, main
-from workbench.cli.voice import Report, Voice, plain, size, table
+from workbench.cli.voice import Report, Voice, plain, table
 
 
 @pytest.fixture(scope="module")
@@ -233,11 +233,5 @@ def test_progress_is_shown_on_a_terminal_alone(capsys, monkeypatch):
     assert said.endswith("\r\x1b[K")
 
 
-def test_tables_align_and_bytes_have_units():
+def test_tables_align():
     assert table([["a", "b"], ["中文", "c"]]) == ["a     b", "中文  c"]
-    assert [size(n) for n in (12, 1500, 2.5e6, 3e9)] == [
-        "12 B",
-        "1.5 kB",
-        "2.5 MB",
-        "3 GB",
-    ]

@@ -11,8 +11,9 @@ from workbench import demo
 from workbench.cli.compress import compress
 from workbench.cli.flags import add_flags
 from workbench.cli.look import doctor, evaluate
-from workbench.cli.voice import Report, Voice, size
+from workbench.cli.voice import Report, Voice
 from workbench.core.errors import UserError
+from workbench.core.readable import size
 
 if TYPE_CHECKING:
     import argparse

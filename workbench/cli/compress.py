@@ -10,8 +10,9 @@ import traitlets
 from workbench.cli import numbers
 from workbench.cli.flags import recipe_of
 from workbench.cli.opening import files, options
-from workbench.cli.voice import Report, Voice, size, table
+from workbench.cli.voice import Report, Voice, table
 from workbench.core.errors import UserError
+from workbench.core.readable import points, score, size
 from workbench.core.resolved import FILE_NAME as MARK
 from workbench.core.store import check_publishable
 from workbench.session import Session
@@ -169,8 +170,8 @@ def _lines(
     scores = [
         [
             voice.say(f"cli.{name}"),
-            numbers.score(measured.score, info),
-            numbers.change(measured.difference, info, voice)
+            score(measured.score, info),
+            points(measured.difference, info, voice.lang)
             if measured.difference
             else "",
         ]
@@ -193,7 +194,7 @@ def _lines(
         [
             str(one.path),
             size(one.bytes.value),
-            "" if one.score is None else numbers.score(one.score.score, info),
+            "" if one.score is None else score(one.score.score, info),
         ]
         for one in session.saved.artifacts
     ]

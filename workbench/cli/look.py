@@ -8,6 +8,7 @@ from workbench.cli import numbers
 from workbench.cli.opening import opened
 from workbench.cli.voice import Report, Voice, table
 from workbench.core.errors import UserError
+from workbench.core.readable import score
 from workbench.text import has
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def evaluate(wish: argparse.Namespace, voice: Voice) -> Report:
     line = voice.say(
         "cli.score",
         metric=info.name,
-        score=numbers.score(measured.score, info),
-        low=numbers.score(measured.low, info),
-        high=numbers.score(measured.high, info),
+        score=score(measured.score, info),
+        low=score(measured.low, info),
+        high=score(measured.high, info),
         seen=measured.seen,
         total=measured.total,
     )

@@ -1,4 +1,4 @@
-"""Results as the command line gives them: fields for scripts, words for people."""
+"""Results as the command line gives them to scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench.cli.voice import Voice
     from workbench.core.cost import Sizes
-    from workbench.core.measurement import Difference, Measurement, MetricInfo
+    from workbench.core.measurement import Measurement, MetricInfo
     from workbench.core.network import Network
     from workbench.core.quantity import Quantity
     from workbench.core.tensor import Site
@@ -72,16 +72,3 @@ def tensors(
         }
         for site in sites
     ]
-
-
-def score(value: float, info: MetricInfo) -> str:
-    """A score in words: a percentage where it is an accuracy."""
-    return f"{value:.2%}" if info.is_accuracy else f"{value:.4g}"
-
-
-def change(gap: Difference, info: MetricInfo, voice: Voice) -> str:
-    """A difference in words, with its interval."""
-    factor, form = (100, "{:+.2f}") if info.is_accuracy else (1, "{:+.4g}")
-    value, low, high = (form.format(factor * x) for x in (gap.value, gap.low, gap.high))
-    key = "screen.points" if info.is_accuracy else "screen.difference"
-    return voice.say(key, value=value, low=low, high=high)

@@ -109,15 +109,6 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def size(nbytes: float) -> str:
-    """Bytes for people, in steps of 1000."""
-    for unit in ("B", "kB", "MB"):
-        if nbytes < 1000:  # noqa: PLR2004 - a kilo
-            return f"{nbytes:.3g} {unit}" if unit != "B" else f"{nbytes:.0f} B"
-        nbytes /= 1000
-    return f"{nbytes:.3g} GB"
-
-
 def _width(word: str) -> int:
     """Columns of a terminal; a Chinese character takes two."""
     return sum(1 + (ord(c) >= 0x1100) for c in word)  # noqa: PLR2004 - Hangul on
