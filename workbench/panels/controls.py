@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 FLOAT_BITS = 32
 LABEL_WIDTH = "116px"
+ECHO_SECONDS = 3.0
 
 
 class Control:
@@ -44,13 +47,14 @@ class Control:
         widget.layout.width = "auto"
         self._moved = moved
         self._is_showing = False
-        self._shown: Any = None
+        self._shown: deque[tuple[float, float]] = deque(maxlen=8)
         widget.observe(self._changed, "value")
 
     def show(self, value: Any) -> None:
         """Move the control without that counting as the user's wish."""
         self._is_showing = True
-        self._shown = value
+        if isinstance(self.widget, ipywidgets.FloatSlider):
+            self._shown.append((value, time.monotonic()))
         try:
             self.widget.value = value
         finally:
@@ -62,16 +66,22 @@ class Control:
         self.widget.tooltip = self._help if is_enabled else reason or self._help
 
     def _changed(self, change: Any) -> None:
-        if not self._is_showing and not self._is_echo(change["new"]):
-            self._moved(change["new"])
+        if self._is_showing or self._is_echo(change["new"]):
+            return
+        self._shown.clear()
+        self._moved(change["new"])
 
     def _is_echo(self, value: Any) -> bool:
-        """Whether the page only rounded what it was shown to the slider's grain."""
-        if not isinstance(self.widget, ipywidgets.FloatSlider):
-            return False
-        is_number = isinstance(self._shown, int | float)
-        grain = float(self.widget.step or 0)
-        return is_number and abs(value - self._shown) <= 0.51 * grain
+        """Whether the page only rounded what it was shown to the slider's grain.
+
+        The rounded value may come when something else is shown already.
+        """
+        since = time.monotonic() - ECHO_SECONDS
+        for shown, at in self._shown:
+            if at >= since and abs(value - shown) <= 0.51 * float(self.widget.step):
+                self._shown.remove((shown, at))
+                return True
+        return False
 
 
 def slider(  # noqa: PLR0913  # where it comes from, and what it moves
