@@ -6,7 +6,7 @@ from workbench.core.checkpoint import from_arrays, to_arrays
 from workbench.core.compress import compress
 from workbench.core.edit import set_knobs
 from workbench.core.measurement import Retrained
-from workbench.core.network import Network
+from workbench.core.network import Network, Skipped
 from workbench.core.recipe import Recipe
 from workbench.core.tensor import Site
 
@@ -31,7 +31,7 @@ def retrained():
         network.tensors,
         network.digests,
         {"a/output": grid},
-        (),
+        (Skipped("c/kernel", "uniform", "doctor.not_float"),),
         {"a/bias": np.arange(5, dtype=np.float32), "seed": np.array([1, 2], np.uint32)},
     )
     return Retrained(network, weights, recipe, 3, 0.75)
@@ -50,6 +50,7 @@ def test_everything_comes_back_bit_for_bit(retrained):
             np.testing.assert_array_equal(again.mask, tensor.mask)
         assert type(again.code) is type(tensor.code)
         assert again.bits == tensor.bits
+    assert back.network.skipped == retrained.network.skipped
     assert back.network.others is not None
     np.testing.assert_array_equal(back.network.others["seed"], [1, 2])
 

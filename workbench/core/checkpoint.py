@@ -10,7 +10,7 @@ import numpy as np
 from workbench.core.affine import Grid
 from workbench.core.codes import Affine, Code, Float
 from workbench.core.measurement import Retrained
-from workbench.core.network import Network
+from workbench.core.network import Network, Skipped
 from workbench.core.recipe import Recipe
 from workbench.core.tensor import CompressedTensor
 
@@ -46,6 +46,7 @@ def to_arrays(retrained: Retrained) -> Arrays:
         "codes": codes,
         "digests": dict(network.digests),
         "activations": {p: g.bits for p, g in network.activations.items()},
+        "skipped": [[one.path, one.step, one.reason] for one in network.skipped],
     }
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     return arrays
@@ -69,7 +70,11 @@ def from_arrays(arrays: Mapping[str, Any]) -> Retrained:
         for path, bits in head["activations"].items()
     }
     network = Network(
-        tensors, head["digests"], activations, (), _section(arrays, "other")
+        tensors,
+        head["digests"],
+        activations,
+        tuple(Skipped(*one) for one in head.get("skipped", ())),
+        _section(arrays, "other"),
     )
     recipe = Recipe.from_json(head["recipe"])
     return Retrained(network, kernels, recipe, head["epoch"], head["validation"])
@@ -112,7 +117,6 @@ def _load_tensor(
 
 
 def _load_grid(pair: NDArray[np.float32], bits: int) -> Grid:
-
     return Grid(pair[0], pair[1].astype(np.int32), bits, False)
 
 
