@@ -18,7 +18,6 @@ BEFORE = "var(--wb-before)"
 AFTER = "var(--wb-after)"
 THRESHOLD = "var(--wb-threshold)"
 BUDGET = "var(--wb-budget)"
-ZERO = "var(--wb-zero)"
 
 
 def summary(recipe: Recipe, lang: str) -> str:

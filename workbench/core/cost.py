@@ -205,17 +205,6 @@ def work(
     )
 
 
-def break_even_sparsity(bits: int) -> float:
-    """Sparsity above which a sparse encoding is smaller than the dense one.
-
-    The bitmask is the first that pays: ``N + (1 - s) N b < N b`` from ``s > 1 / b``.
-
-    Args:
-        bits: Bit width of a weight.
-    """
-    return 1.0 / bits
-
-
 _known: WeakKeyDictionary[CompressedTensor, TensorSizes] = WeakKeyDictionary()
 
 

@@ -64,11 +64,6 @@ class Evaluator:
         """Memory that activations take now."""
         return self._cache.nbytes
 
-    @property
-    def cache_limit(self) -> int:
-        """Memory that they may take."""
-        return self._cache.limit
-
     def original(self, *, limit: int | None = None) -> Measurement:
         """The original's score; kept once the whole test set was seen.
 
