@@ -56,7 +56,7 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         outcome: The recipe, what came of it and its accuracy.
         folder: The folder to make.
         formats: Names of exporters.
-        snapshot: The session, for the report.
+        snapshot: The session, for the report and the original's score.
         is_forced: Whether an earlier result is replaced.
         should_stop: Asked between steps of an export.
 
@@ -67,7 +67,9 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
     network, recipe = outcome.network, outcome.recipe
     resolved = _resolved(workload, outcome)
     with publish(folder, mark=MARK, force=is_forced) as draft:
-        job = ExportJob(workload, network, recipe, draft, should_stop)
+        job = ExportJob(
+            workload, network, recipe, draft, should_stop, snapshot.original
+        )
         artifacts = tuple(
             _scored(exporters[name](job), job, outcome) for name in formats
         )
