@@ -77,14 +77,14 @@ def _gap_after_reopening(workload: Workload, model: keras.Model, path: Path) -> 
     """Largest difference of an output between the model and its file."""
     import keras
 
-    from workbench.engine.layers import custom_objects, pack
+    from workbench.engine.layers import custom_objects, first_line, pack
 
     try:
         with keras.saving.custom_object_scope(custom_objects(workload.model)):
             # The file was written here, from a model that the user trusts already.
             again: Any = keras.saving.load_model(path, compile=False, safe_mode=False)
     except Exception as error:  # the user's classes run in there
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise UserError("export.keras_unreadable", reason=reason) from error
     split = workload.data.test or workload.data.train
     if split is None:

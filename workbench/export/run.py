@@ -244,7 +244,8 @@ def _main(file: str) -> None:
             loaded = loaded or _Loaded(file)
             answer, values = getattr(loaded, head["do"])(arrays)
         except Exception as error:  # noqa: BLE001 - whatever the runtime raises is told
-            answer, values = {"error": str(error).strip().splitlines()[0]}, []
+            said = str(error).strip() or type(error).__name__
+            answer, values = {"error": said.splitlines()[0]}, []
         _send(answered, answer, values)
 
 
