@@ -16,6 +16,7 @@ import numpy as np
 from workbench.core.errors import UserError
 from workbench.engine.data import Split
 from workbench.engine.data_checks import run
+from workbench.engine.labels import adds_up
 from workbench.engine.metrics import Accuracy
 from workbench.text import say
 
@@ -39,7 +40,6 @@ _CLEAR_GAIN = 0.2
 _BYTE = 255.0
 _HALF = 127.5
 _LOOKS_LIKE_BYTES = 2.0
-_SUM_TOLERANCE = 1e-2
 _RANGES_APART = 10.0
 _PICTURE_AXES = 4
 _COLOURS = 3
@@ -107,11 +107,10 @@ def _logits(workload: Workload, output: NDArray[Any]) -> Iterator[Finding]:
     if workload.from_logits is None:
         return
     are_fractions = bool(((output >= 0) & (output <= 1)).all())
-    sums = output.sum(axis=-1)
-    adds_up = output.shape[-1] == 1 or np.allclose(sums, 1, atol=_SUM_TOLERANCE)
     if not workload.from_logits and not are_fractions:
         yield Finding("check.logits", {"low": output.min(), "high": output.max()})
-    if workload.from_logits and are_fractions and adds_up:
+    is_whole = output.shape[-1] == 1 or adds_up(output)
+    if workload.from_logits and are_fractions and is_whole:
         yield Finding("check.probabilities")
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from workbench.engine.labels import adds_up
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,8 +68,4 @@ def softened(outputs: NDArray[Any], *, from_logits: bool) -> NDArray[np.float32]
 
 def are_probabilities(outputs: NDArray[Any]) -> bool:
     """Whether every last axis holds a distribution over at least two classes."""
-    return (
-        outputs.shape[-1] > 1
-        and bool((outputs >= 0).all())
-        and bool(np.allclose(outputs.sum(axis=-1), 1, atol=1e-2))
-    )
+    return outputs.shape[-1] > 1 and bool((outputs >= 0).all()) and adds_up(outputs)

@@ -14,7 +14,6 @@ from workbench.engine.metrics import Accuracy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
 _SUM_TOLERANCE = 1e-2
 
 
@@ -54,8 +53,12 @@ def activation_seen(output: NDArray[Any]) -> str:
     """The activation that outputs look like, for a model that does not show it."""
     if ((output < 0) | (output > 1)).any():
         return "linear"
-    adds_up = np.allclose(output.sum(axis=-1), 1, atol=_SUM_TOLERANCE)
-    return "softmax" if adds_up and output.shape[-1] > 1 else "sigmoid"
+    return "softmax" if output.shape[-1] > 1 and adds_up(output) else "sigmoid"
+
+
+def adds_up(output: NDArray[Any]) -> bool:
+    """Whether the numbers of every last axis sum to 1, as a distribution's do."""
+    return bool(np.allclose(output.sum(axis=-1), 1, atol=_SUM_TOLERANCE))
 
 
 def accuracy_for(answers: Answers, split: Split) -> tuple[Accuracy, Split]:
