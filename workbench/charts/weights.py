@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.charts import charts
-from workbench.charts.style import BEFORE, ORIGINAL, THRESHOLD, axis, figure, soft
+from workbench.charts.style import (
+    BEFORE,
+    ORIGINAL,
+    THRESHOLD,
+    axis,
+    figure,
+    line_at,
+    soft,
+)
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -99,30 +107,11 @@ def draw_weights(snapshot: Snapshot) -> PlotlyJSON:
     shapes: list[PlotlyJSON] = []
     words: list[PlotlyJSON] = []
     if numbers.threshold:
-        for x in (-numbers.threshold, numbers.threshold):
-            shapes.append(
-                {
-                    "type": "line",
-                    "x0": x,
-                    "x1": x,
-                    "y0": 0,
-                    "y1": 1,
-                    "yref": "paper",
-                    "line": {"color": THRESHOLD, "width": 1.5, "dash": "dash"},
-                }
-            )
-        words.append(
-            {
-                "x": numbers.threshold,
-                "y": 1,
-                "yref": "paper",
-                "xanchor": "left",
-                "yanchor": "top",
-                "showarrow": False,
-                "text": f"T = {numbers.threshold:.3g}",
-                "font": {"color": THRESHOLD},
-            }
-        )
+        label = f"T = {numbers.threshold:.3g}"
+        right, word = line_at(numbers.threshold, THRESHOLD, label)
+        left, _ = line_at(-numbers.threshold, THRESHOLD, label)
+        shapes += [left, right]
+        words.append(word)
     return figure(
         data,
         axis(say("chart.weights.x", lang)),
