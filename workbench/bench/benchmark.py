@@ -6,11 +6,11 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from workbench.core.registry import Registry
+from workbench.core.resolved import installed
 
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "numba")
 
@@ -59,17 +59,11 @@ benchmarks: Registry[Benchmark] = Registry("workbench.bench", "benchmark")
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     found = {"python": platform.python_version(), "system": platform.platform()}
-    versions: dict[str, str] = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found | {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "versions": versions,
+        "versions": installed(_PACKAGES),
     }
 
 

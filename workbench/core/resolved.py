@@ -19,7 +19,7 @@ from workbench.core.knob import knobs
 from workbench.core.network import array_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -157,10 +157,17 @@ def resolve(
 
 def library_versions() -> dict[str, str]:
     """Versions of Python, of the workbench and of what it computes with."""
-    found = {"python": platform.python_version()}
-    for name in (*_LIBRARIES, *_TENSORFLOWS):
+    found = installed((*_LIBRARIES, *_TENSORFLOWS))
+    plain = {name.removesuffix("-cpu"): number for name, number in found.items()}
+    return {"python": platform.python_version()} | plain
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of some packages that are installed."""
+    found: dict[str, str] = {}
+    for name in packages:
         try:
-            found[name.removesuffix("-cpu")] = version(name)
+            found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
