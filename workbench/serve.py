@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import threading
 import webbrowser
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import UserError
+from workbench.core.store import write_atomic
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def lessons(working: Path) -> Path:
         copy = target / path.relative_to(source)
         if path.is_file() and not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            write_atomic(copy, path.read_bytes())
     return target
 
 
