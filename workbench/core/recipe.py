@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any, Literal, cast
@@ -64,11 +64,8 @@ class Choice:
 
     def to_json(self) -> dict[str, Any]:
         """A flat object: ``{"step": name, knob: value, ...}``."""
-        return (
-            {"step": self.name}
-            | ({"off": True} if self.is_off else {})
-            | dict(self.values)
-        )
+        off = {"off": True} if self.is_off else {}
+        return {"step": self.name} | off | dict(self.values)
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ class Recipe:
 
     plans: tuple[Plan, ...] = ()
     retraining: Retraining | None = None
-    seed: int = field(default=0)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no integer from 0 to 2**31 - 1."""
