@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.core.measurement import Retrained
 
 _ARRAYS = "retrained"
+_DAMAGE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,52 @@ class Earlier:
         timeline: Recipe, with those to undo and redo.
         history: The visited settings.
         budget: Bytes to stay below, or None.
-        view: What is selected, hidden and shown.
+        view: What is hidden and shown.
+        selection: Paths of the selected kernels.
         source: The model and data it was about, as text.
-        retrained: The last retrained network, or None.
+        weights: Hash of the original's kernels; empty where they were not read yet.
     """
 
     timeline: Timeline
     history: tuple[Visit, ...]
     budget: float | None
     view: Mapping[str, Any]
+    selection: tuple[str, ...]
     source: str
-    retrained: Retrained | None
+    weights: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        return {
+            "timeline": self.timeline.to_json(),
+            "history": [visit.to_json() for visit in self.history],
+            "budget": self.budget,
+            "view": dict(self.view),
+            "selection": list(self.selection),
+            "source": self.source,
+            "weights": self.weights,
+        }
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Earlier:
+        """The state from JSON values.
+
+        Raises:
+            UserError: If one of its recipes is none.
+            KeyError: If something is missing.
+            TypeError: If something is of another type.
+            ValueError: If a number is none.
+        """
+        budget = state["budget"]
+        return cls(
+            Timeline.from_json(state["timeline"]),
+            tuple(Visit.from_json(visit) for visit in state["history"]),
+            None if budget is None else float(budget),
+            dict(state["view"]),
+            tuple(map(str, state.get("selection", ()))),
+            str(state["source"]),
+            str(state.get("weights", "")),
+        )
 
 
 def notebook_session(notebook: str) -> str:
@@ -52,7 +88,7 @@ def notebook_session(notebook: str) -> str:
     """
     folder = home() / "notebooks"
     path = folder / hashlib.sha256(notebook.encode()).hexdigest()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeDecodeError):
         return path.read_text("utf-8")
     name = SessionStore().name
     with writing(path):
@@ -81,28 +117,14 @@ class Memory:
         """The session's unguessable name."""
         return self._store.name
 
-    def save(
-        self,
-        timeline: Timeline,
-        history: tuple[Visit, ...],
-        budget: float | None,
-        view: Mapping[str, Any],
-        source: str,
-    ) -> None:
+    def save(self, state: Earlier) -> None:
         """Write the state in place of the last one.
 
         Raises:
             UserError: If it cannot be written; the last one stays.
         """
-        state = {
-            "timeline": timeline.to_json(),
-            "history": [visit.to_json() for visit in history],
-            "budget": budget,
-            "view": dict(view),
-            "source": source,
-        }
         with self._lock:
-            self._store.save(state)
+            self._store.save(state.to_json())
 
     def keep(self, retrained: Retrained) -> None:
         """Write retrained weights in place of the last ones.
@@ -122,12 +144,23 @@ class Memory:
         state = self._store.load()
         if state is None:
             return None
+        try:
+            return Earlier.from_json(state)
+        except _DAMAGE as error:
+            raise self._store.set_aside() from error
+
+    def load_retrained(self) -> Retrained | None:
+        """The last retrained network; None where there is none.
+
+        Raises:
+            UserError: If the file is damaged; it is kept aside.
+        """
         arrays = self._store.load_arrays(_ARRAYS)
-        return Earlier(
-            Timeline.from_json(state["timeline"]),
-            tuple(Visit.from_json(visit) for visit in state["history"]),
-            state["budget"],
-            state["view"],
-            state["source"],
-            None if arrays is None else from_arrays(arrays),
-        )
+        try:
+            return None if arrays is None else from_arrays(arrays)
+        except _DAMAGE as error:
+            raise self._store.set_aside(f"{_ARRAYS}.npz") from error
+
+    def drop_retrained(self) -> None:
+        """Keep retrained weights of another model aside."""
+        self._store.set_aside(f"{_ARRAYS}.npz")

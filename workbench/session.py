@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from workbench.core.model_file import glance
 from workbench.core.network import array_digest
 from workbench.core.recipe import Recipe, Retraining
 from workbench.lanes import Lanes
-from workbench.memory import Memory
+from workbench.memory import Earlier, Memory
 from workbench.state import State, Status
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Session(State):
         self.other_parameters = 0
         self.task: Task | None = None
         self.recipe = recipe or Recipe()
+        self._weights_digest = ""
         self._timeline = Timeline(self.recipe)
         self.lanes = Lanes(self._fail, _running_loop())
         if isinstance(self.model, str | Path):
@@ -131,7 +133,7 @@ class Session(State):
         """Select kernels; none means all."""
         known = {site.path for site in self.sites}
         chosen = tuple(path for path in paths if path in known)
-        self.lanes.post(lambda: self.set(selection=chosen))
+        self.lanes.post(lambda: self._select(chosen))
 
     def link(self) -> dict[str, str]:
         """The whole recipe and view, as a query for an address."""
@@ -234,6 +236,7 @@ class Session(State):
         self.evaluator = evaluator
         others = sum(values.size for values in workload.others.values())
         self._take(workload.sites, workload.weights, others)
+        self._belongs_to(_digest_of(workload.digests))
         self.workload = workload
         self.preview()
         if self.retrained is not None:
@@ -252,8 +255,14 @@ class Session(State):
         self.progress = (*self.progress, progress)[-PROGRESS_KEPT:]
 
     def visit(self, visit: Visit) -> None:
-        """Add a visited setting to the history; for deliveries."""
+        """Add a visited setting to the history; for deliveries.
+
+        The next preview keeps those before retraining on disk; a retraining is too
+        dear to wait for that.
+        """
         self.history = visited(self.history, visit)
+        if visit.kind == "after":
+            self.remember()
 
     def keep(self, retrained: Retrained) -> None:
         """Keep retrained weights on disk, against a killed kernel.
@@ -273,7 +282,15 @@ class Session(State):
             return
         try:
             self._memory.save(
-                self._timeline, self.history, self.budget, self.view, self.source
+                Earlier(
+                    self._timeline,
+                    self.history,
+                    self.budget,
+                    self.view,
+                    self.selection,
+                    self.source,
+                    self._weights_digest,
+                )
             )
         except UserError as error:
             self.fail(error)
@@ -291,6 +308,13 @@ class Session(State):
             self._go_on()
         if timeline.now.plans != earlier.plans:
             self.preview()
+        elif timeline.now != earlier:
+            self.remember()
+
+    def _select(self, chosen: tuple[str, ...]) -> None:
+        if chosen != self.selection:
+            self.selection = chosen
+            self.remember()
 
     def _go_on(self) -> None:
         """Say no more of an error, unless it is why there is nothing to work on."""
@@ -316,6 +340,14 @@ class Session(State):
         if is_new:
             self.lanes.wish("bins", lambda: jobs.binning(self))
 
+    def _belongs_to(self, weights: str) -> None:
+        """Forget dots and a retraining that come from other weights than these."""
+        if self._weights_digest not in ("", weights):
+            self.set(history=(), retrained=None)
+            if self._memory is not None:
+                self._memory.drop_retrained()
+        self._weights_digest = weights
+
     def _remembering(self, name: str | None) -> Memory:
         """The memory of a name; a fresh one, with the reason said, where it is none."""
         try:
@@ -326,21 +358,32 @@ class Session(State):
 
     def _recall(self) -> None:
         """Go on where the session of this name stopped."""
+        if self._memory is None:
+            return
         try:
-            earlier = self._memory.load() if self._memory else None
+            earlier = self._memory.load()
         except UserError as error:
             self._fail(error, "")
             return
-        if earlier is None or earlier.source != self.source:
+        if earlier is None:
+            return
+        if earlier.source != self.source:
+            # That session stays as it is; this one gets a name of its own.
+            self._memory = Memory()
             return
         self._timeline = earlier.timeline
+        self._weights_digest = earlier.weights
         self.set(
             recipe=earlier.timeline.now,
             history=earlier.history,
             budget=earlier.budget,
             view=dict(earlier.view),
-            retrained=earlier.retrained,
+            selection=earlier.selection,
         )
+        try:
+            self.retrained = self._memory.load_retrained()
+        except UserError as error:
+            self._fail(error, "")
 
     def _fail(self, error: Exception, trace: str) -> None:
         if isinstance(error, UserError):
@@ -362,6 +405,11 @@ def located(model: Any, data: Any) -> tuple[Any, Any]:
         return model, data
     model_path, data_path = demo.paths(model)
     return model_path, data_path if data is None else data
+
+
+def _digest_of(digests: Mapping[str, str]) -> str:
+    text = "\n".join(f"{path}={digests[path]}" for path in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

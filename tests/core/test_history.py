@@ -71,5 +71,7 @@ def test_a_setting_visited_again_is_renewed(retraining):
 
 
 def test_every_retraining_is_kept():
-    history = visited((visit(pruned(0.5), "after"),), visit(pruned(0.5), "after"))
-    assert len(history) == 2
+    first, second = (visit(pruned(0.5), "after", score) for score in (0.8, 0.9))
+    history = visited((first,), second)
+    assert history == (first, second)
+    assert visited(history, first) == history

@@ -142,8 +142,11 @@ class Visit:
 def visited(history: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:
     """The history with a visit added, or renewed where its setting is there already.
 
-    Retrainings are all kept: the same recipe may end differently.
+    Retrainings are all kept, since the same recipe may end differently; but one that
+    is only measured again, as after a reload, is no other.
     """
+    if visit in history:
+        return history
     if visit.kind == "before":
         for i, old in enumerate(history):
             if old.kind == "before" and old.recipe.plans == visit.recipe.plans:

@@ -255,8 +255,12 @@ class SessionStore:
         except PermissionError as error:
             raise UserError("store.unreadable", path=path) from error
         except _DAMAGE as error:
-            kept = _keep_aside(path)
-            raise UserError("store.damaged", path=path, kept=kept) from error
+            raise self.set_aside(name) from error
+
+    def set_aside(self, name: str = _STATE) -> UserError:
+        """Keep a file aside that cannot be used; the error that says so."""
+        path = self.folder / name
+        return UserError("store.damaged", path=path, kept=_keep_aside(path))
 
 
 def _refusal(path: Path, error: OSError) -> UserError:
