@@ -20,6 +20,7 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
     reports = snapshot.progress
     epochs = [p.epoch - 1 + p.step / max(p.steps, 1) for p in reports]
     ends = [(x, p.validation) for x, p in zip(epochs, reports, strict=True)]
+    scale = {} if reports else {"range": [0, 1]}
     held_out = [(x, y) for x, y in ends if y is not None]
     data = [
         {
@@ -52,12 +53,13 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
     return figure(
         data,
         axis(say("chart.losses.x", lang), rangemode="tozero"),
-        axis(say("chart.losses.loss", lang)),
+        axis(say("chart.losses.loss", lang), **scale),
         yaxis2=axis(
             say("chart.losses.score", lang),
             overlaying="y",
             side="right",
             showgrid=False,
+            **scale,
         ),
         margin={"l": 56, "r": 56, "t": 36, "b": 48},
     )
