@@ -9,7 +9,7 @@ import pytest
 
 from workbench.frontend import FOLDER, TEMPLATE, module, stylesheet
 
-TEXT = ("text", "muted", "warn", "error", "ok", "original", "before", "after", "zero")
+TEXT = ("text", "muted", "warn", "error", "ok", "original", "before", "after")
 TEXT += ("threshold", "budget", "focus")
 # Viénot, Brettel and Mollon 1999: linear RGB as a protanope and a deuteranope see it.
 PROTAN = np.array(
