@@ -59,7 +59,8 @@ class LiveModel:
         self.original_state |= self._original
         self.state = dict(self.original_state)
         self.kind: Kind = "float"
-        self._samples = _samples(workload)
+        given = workload.examples(_SAMPLES)
+        self._samples = [tf.convert_to_tensor(array) for array in given]
 
     @property
     def program(self) -> Program:
@@ -178,18 +179,6 @@ def cast_inputs(model: keras.Model, arrays: Sequence[tf.Tensor]) -> list[tf.Tens
         return list(arrays)
     pairs = zip(arrays, model.inputs, strict=True)
     return [tf.cast(array, given.dtype) for array, given in pairs]
-
-
-def _samples(workload: Workload) -> list[tf.Tensor]:
-    """A few real samples, one array an input; zeros where there are no data."""
-    split = workload.data.test or workload.data.train
-    if split is not None:
-        rows = np.arange(_SAMPLES) % len(split)
-        return [tf.convert_to_tensor(array[rows]) for array in split.x]
-    return [
-        tf.zeros((_SAMPLES, *(size or 1 for size in given.shape[1:])), given.dtype)
-        for given in workload.model.inputs
-    ]
 
 
 _SWITCHED_OFF = [1.0, 0.0, 0.0, 0.0]

@@ -76,6 +76,17 @@ class Workload:
         """The places where activations can be quantized."""
         return tuple(place.site for place in self.places)
 
+    def examples(self, count: int) -> list[NDArray[Any]]:
+        """A few real samples, one array an input; zeros where there are no data."""
+        split = self.data.test or self.data.train
+        if split is not None:
+            rows = np.arange(count) % len(split)
+            return [array[rows] for array in split.x]
+        return [
+            np.zeros((count, *(size or 1 for size in given.shape[1:])), given.dtype)
+            for given in self.model.inputs
+        ]
+
 
 @dataclass(frozen=True, eq=False)
 class _Wishes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -32,8 +32,6 @@ from workbench.export.stored_weights import Kept, store_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from workbench.core.network import Network
     from workbench.engine.workload import Workload
@@ -135,23 +133,12 @@ def _float_file(
             realize(workload, network),
             workload.places,
             network.activations if with_grids else {},
-            examples(workload),
+            workload.examples(1),
             saved,
             batch=batch,
         )
         convert(saved, file, should_stop=job.should_stop)
         return file.read_bytes(), names
-
-
-def examples(workload: Workload) -> list[NDArray[Any]]:
-    """One sample of each input; zeros where there are no data."""
-    split = workload.data.test or workload.data.train
-    if split is not None:
-        return [array[:1] for array in split.x]
-    return [
-        np.zeros((1, *(size or 1 for size in given.shape[1:])), given.dtype)
-        for given in workload.model.inputs
-    ]
 
 
 def _order(model: FlatModel, names: Sequence[str]) -> tuple[int, ...]:
@@ -169,7 +156,7 @@ def _order(model: FlatModel, names: Sequence[str]) -> tuple[int, ...]:
 def _measured(job: ExportJob, artifact: Artifact, order: Sequence[int]) -> Artifact:
     workload = job.workload
     with Runtime(artifact.path) as runtime:
-        given = examples(workload)
+        given = workload.examples(1)
         times = runtime.latency([given[i] for i in order]) * 1e3
         low, middle, high = np.percentile(times, (25, 50, 75))
         parity = compare(
