@@ -1,14 +1,26 @@
 import pytest
 
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import inherit, knob_values, own_choice, set_knobs, switch_off
+from workbench.core.edit import inherit, own_choice, set_knobs, switch_off
 from workbench.core.errors import UserError
-from workbench.core.knob import Value
+from workbench.core.knob import Value, knobs
 from workbench.core.link import from_word, to_word
 from workbench.core.presets import MISTAKES, PRESETS
 from workbench.core.recipe import Choice, Recipe
 
 PATH = "dense/kernel"
+
+
+def knob_values(recipe: Recipe, step: str, path: str) -> dict[str, Value] | None:
+    """The knobs of a step that hold for a path; None where it is not applied."""
+    if step == "activations":
+        found = recipe.activations_for(path)
+    else:
+        made = recipe.steps_for(path)
+        found = next((one for one in made if one.name == step), None)
+    if found is None:
+        return None
+    return {name: getattr(found, name) for name in knobs(type(found))}
 
 
 def bits(recipe: Recipe, path: str = PATH) -> Value:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chain.models import case
 from tests.export import nets
+from tests.export.tensor_parity import compare_tensors
 from workbench.core.codes import Affine
 from workbench.core.compress import compress
 from workbench.core.errors import UserError
@@ -16,7 +17,6 @@ from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.engine.workload import open_workload
 from workbench.export.artifact import Artifact, ExportJob, exporters
 from workbench.export.flat_model import FlatModel
-from workbench.export.parity import compare_tensors
 from workbench.export.run import Runtime
 
 pytestmark = pytest.mark.slow

@@ -87,18 +87,6 @@ def default_knobs(step: str) -> dict[str, Value]:
     return {name: getattr(owner(), name) for name in knobs(owner)}
 
 
-def knob_values(recipe: Recipe, step: str, path: str) -> dict[str, Value] | None:
-    """The knobs of a step that hold for a path; None where it is not applied."""
-    if step == "activations":
-        found = recipe.activations_for(path)
-    else:
-        made = recipe.steps_for(path)
-        found = next((one for one in made if one.name == step), None)
-    if found is None:
-        return None
-    return {name: getattr(found, name) for name in knobs(type(found))}
-
-
 def _on(choice: Choice | None) -> Choice | None:
     return None if choice is None or choice.is_off else choice
 
