@@ -290,3 +290,10 @@ printable = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S",
 def test_any_printable_target_comes_back_from_yaml(target):
     recipe = Recipe((Plan(target),))
     assert Recipe.loads(recipe.dumps("yaml")) == recipe
+
+
+def test_a_narrower_plan_may_add_an_earlier_step():
+    wide = Plan("*", (Choice.of("uniform", bits=4),))
+    narrow = Plan("dense/kernel", (Choice.of("magnitude", sparsity=0.5),))
+    made = Recipe((wide, narrow)).steps_for("dense/kernel")
+    assert [step.name for step in made] == ["magnitude", "uniform"]

@@ -146,25 +146,28 @@ class Recipe:
     def steps_for(self, path: str) -> tuple[TensorStep, ...]:
         """The steps of one tensor after the cascade, in order.
 
+        A step that a narrower plan adds to a wider plan's takes its place by phase.
+
         Raises:
-            UserError: If an order undoes an earlier step.
+            UserError: If for one target an order undoes an earlier step.
         """
         laid: dict[str, Choice] = {}
+        written: dict[str, list[str]] = {}
         for plan in self.plans:
             if plan.matches(path):
                 for choice in plan.steps:
+                    names = written.setdefault(plan.target, [])
+                    if choice.name not in names and not choice.is_off:
+                        names.append(choice.name)
                     laid[choice.name] = choice.over(laid.get(choice.name))
-        made = tuple(
+        for names in written.values():
+            _check_order([name for name in names if not laid[name].is_off], path)
+        made = (
             steps[choice.name](**dict(choice.values))
             for choice in laid.values()
             if not choice.is_off
         )
-        for earlier, later in pairwise(made):
-            if later.phase < earlier.phase:
-                raise UserError(
-                    "recipe.order", path=path, first=earlier.name, second=later.name
-                )
-        return made
+        return tuple(sorted(made, key=lambda step: step.phase))
 
     def activations_for(self, *paths: str) -> ActivationQuantization | None:
         """The quantization of activations behind these paths after the cascade."""
@@ -239,6 +242,12 @@ class Recipe:
             retraining=None if retraining is None else Retraining(**retraining),
             seed=fields.get("seed", 0),
         )
+
+
+def _check_order(names: list[str], path: str) -> None:
+    for first, second in pairwise(names):
+        if steps[second].phase < steps[first].phase:
+            raise UserError("recipe.order", path=path, first=first, second=second)
 
 
 @cache
