@@ -380,3 +380,37 @@ def test_dots_and_weights_of_a_model_trained_again_are_forgotten(dense, files):
     assert [visit.kind for visit in again.history] == ["before"]
     assert again.retrained is None
     assert Session(*files, name=first.name).retrained is None
+
+
+def test_cancelling_stops_the_retraining_and_not_a_save_behind_it(dense, tmp_path):
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        await opened(session)
+        session.retrain(Retraining(epochs=1000))
+        while not session.progress:
+            await asyncio.sleep(0.01)
+        session.save(tmp_path / "out", ())
+        session.cancel()
+        while session.saved is None:
+            await asyncio.sleep(0.01)
+        assert not session.is_retraining
+        await asyncio.to_thread(session.close)
+
+    on_loop(scene)
+    assert (tmp_path / "out" / "recipe.yaml").is_file()
+
+
+def test_what_is_saved_is_what_is_wished(dense, tmp_path):
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        await opened(session)
+        session.edit(pruned(session, 0.9))
+        assert session.before.recipe == Recipe()
+        session.save(tmp_path / "out", ())
+        while session.saved is None:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(session.close)
+        return session.recipe
+
+    wished = on_loop(scene)
+    assert Recipe.loads((tmp_path / "out" / "recipe.yaml").read_text()) == wished

@@ -6,7 +6,7 @@ write to the session, on the event loop. TensorFlow is imported here, inside the
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -150,15 +150,26 @@ def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery
             yield lambda visit=visit: session.visit(visit)
 
 
-def saving(  # noqa: PLR0913  # what is saved where, by name
-    session: Session,
-    task: Task,
-    outcome: Outcome,
-    folder: Path,
-    formats: tuple[str, ...],
-    *,
-    is_forced: bool,
-) -> Iterator[Delivery]:
+@dataclass(frozen=True, eq=False)
+class Saving:
+    """What is saved where.
+
+    Attributes:
+        outcome: What was on the screen.
+        recipe: What was wished for; `outcome` may still be that of an earlier wish.
+        folder: Directory to make.
+        formats: Names of exporters.
+        is_forced: Whether an earlier output directory is replaced.
+    """
+
+    outcome: Outcome
+    recipe: Recipe
+    folder: Path
+    formats: tuple[str, ...]
+    is_forced: bool
+
+
+def saving(session: Session, task: Task, wish: Saving) -> Iterator[Delivery]:
     """Write the result, its recipe and a report into a new folder."""
     from workbench.export.artifact import Stopped
     from workbench.export.bundle import write_bundle
@@ -167,18 +178,31 @@ def saving(  # noqa: PLR0913  # what is saved where, by name
     try:
         bundle = write_bundle(
             session.workload,
-            outcome,
-            folder,
-            formats,
+            _wished(session, wish),
+            wish.folder,
+            wish.formats,
             snapshot=session.snapshot(),
-            is_forced=is_forced,
+            is_forced=wish.is_forced,
             should_stop=lambda: task.is_cancelled,
         )
     except Stopped:
         yield session.saying("session.not_saved")
         return
     yield lambda: session.set(saved=bundle)
-    yield session.saying("session.saved", folder=str(folder))
+    yield session.saying("session.saved", folder=str(wish.folder))
+
+
+def _wished(session: Session, wish: Saving) -> Outcome:
+    """The outcome of the wish, where the preview had not caught up with it."""
+    outcome = wish.outcome
+    if outcome.recipe.plans != wish.recipe.plans:
+        network = network_for(session, wish.recipe)
+        outcome = Outcome(
+            wish.recipe, network, sizes(network, session.other_parameters)
+        )
+    if outcome.is_stale:
+        return replace(outcome, measurement=None, is_stale=False)
+    return outcome
 
 
 def network_for(

@@ -73,6 +73,7 @@ class Session(State):
         self.evaluator: Any = None
         self.other_parameters = 0
         self.task: Task | None = None
+        self._training: Task | None = None
         self.recipe = recipe or Recipe()
         self._weights_digest = ""
         self._timeline = Timeline(self.recipe)
@@ -181,14 +182,18 @@ class Session(State):
         self._go_on()
         self.edit(recipe)
         self.set(progress=(), is_retraining=True)
-        self.task = self.lanes.submit(
+        self.task = self._training = self.lanes.submit(
             "session.retraining", lambda task: jobs.retraining(self, task, recipe)
         )
 
     def cancel(self) -> None:
-        """Stop the running task; a retraining keeps its best weights so far."""
-        if self.task is not None:
-            self.task.cancel()
+        """Stop the retraining, which keeps its best weights so far, else the last task.
+
+        A save that waits behind a retraining is not what the user sees running.
+        """
+        task = self._training if self.is_retraining else self.task
+        if task is not None:
+            task.cancel()
 
     def save(
         self, folder: str | Path, formats: tuple[str, ...], *, is_forced: bool = False
@@ -210,16 +215,16 @@ class Session(State):
         if self.workload is None or outcome is None:
             raise UserError("session.not_open")
         self._go_on()
+        job = jobs.Saving(outcome, self.recipe, Path(folder), formats, is_forced)
         self.task = self.lanes.submit(
-            "session.saving",
-            lambda task: jobs.saving(
-                self, task, outcome, Path(folder), formats, is_forced=is_forced
-            ),
+            "session.saving", lambda task: jobs.saving(self, task, job)
         )
 
     def close(self) -> None:
         """Stop what runs and end the threads."""
-        self.cancel()
+        for task in (self._training, self.task):
+            if task is not None:
+                task.cancel()
         self.lanes.close()
 
     def fail(self, error: UserError) -> None:
