@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,9 @@ from workbench.text import LANGUAGES, say
 
 if TYPE_CHECKING:
     from workbench.panels.controls import Control
+
+
+_OF_A_LINK = ("recipe", "budget", "select")
 
 
 class Dashboard(ipywidgets.VBox):
@@ -80,7 +85,7 @@ class Dashboard(ipywidgets.VBox):
             self.session = Session(model, data, name=name, lang=lang, **self._options)
         except UserError as error:
             message = ipywidgets.HTML(
-                f'<p class="wb-error-note">{error.text(lang)}</p>'
+                f'<p class="wb-error-note">{escape(error.text(lang))}</p>'
             )
             self.children = (message,)
             return
@@ -139,13 +144,16 @@ class Dashboard(ipywidgets.VBox):
 
     def _choose_demo(self, name: str) -> None:
         lang = self.session.lang
-        self.session.close()
+        # What runs may take a while to stop; the page does not wait for it.
+        threading.Thread(target=self.session.close, daemon=True).start()
         self._open(name, None, None, lang, {})
 
     def _write_address(self) -> None:
         session = self.session
+        # What a link asked for is done; a reload goes on from what came of it.
+        taken = {} if not session.name else dict.fromkeys(_OF_A_LINK, "")
         self._address.write(
-            session=session.name, lang=session.lang, demo=session.demo or ""
+            session=session.name, lang=session.lang, demo=session.demo or "", **taken
         )
 
 
@@ -174,7 +182,10 @@ def _notebook_session(model: Any, data: Any) -> str | None:
     notebook = os.environ.get("JPY_SESSION_NAME")
     if notebook is None or "VOILA_REQUEST_URL" in os.environ:
         return None
-    return notebook_session(f"{notebook} {model} {data}")
+    try:
+        return notebook_session(f"{notebook} {model} {data}")
+    except UserError:
+        return None  # The session says it when it cannot be written either.
 
 
 def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:

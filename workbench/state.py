@@ -132,6 +132,7 @@ class State(traitlets.HasTraits):
             classes=workload.data.class_names if workload else (),
             labels=_labels(workload),
             lang=self.lang,
+            is_scored=workload is None or workload.data.test is not None,
         )
 
 

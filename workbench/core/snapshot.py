@@ -61,6 +61,7 @@ class Snapshot:
         classes: Names of the classes; empty where there are none.
         labels: Class of each test sample, int64; None where there are none.
         lang: Language of the texts.
+        is_scored: Whether there are test data, so that a score can be expected.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Snapshot:
     classes: tuple[str, ...]
     labels: NDArray[np.int64] | None
     lang: str
+    is_scored: bool = True
 
     @property
     def selected(self) -> tuple[Site, ...]:
@@ -89,9 +91,11 @@ class Snapshot:
 
     @property
     def is_stale(self) -> bool:
-        """Whether `before` belongs to an earlier wish, or has no accuracy yet."""
+        """Whether `before` belongs to an earlier wish, or waits for its accuracy."""
         before = self.before
-        if before is None or before.measurement is None or before.is_stale:
+        if before is None or before.is_stale:
+            return True
+        if before.measurement is None and self.is_scored:
             return True
         return before.recipe.plans != self.recipe.plans
 

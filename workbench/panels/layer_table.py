@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.core.recipe import Recipe
-    from workbench.core.tensor import Site
+    from workbench.core.tensor import CompressedTensor, Site
     from workbench.panels.scope import Scope
 
 METHODS = ("magnitude", "uniform")
@@ -161,13 +161,22 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
         title.value = scope.say(key, count=len(chosen))
         for widget in (sparsity.widget, bits.widget, back, spare):
             widget.disabled = not chosen
-        if chosen and session.before is not None:
-            tensor = session.before.network.tensors.get(chosen[-1])
+        before = session.before
+        # While a newer one is computed, the old one must not move the user's slider.
+        if chosen and before and before.recipe.plans == session.recipe.plans:
+            tensor = before.network.tensors.get(chosen[-1])
             if tensor is not None:
-                sparsity.show(min(tensor.sparsity, MOST_SPARSITY))
+                sparsity.show(_own_sparsity(session.recipe, chosen[-1], tensor))
                 bits.show(tensor.bits)
 
     return group
+
+
+def _own_sparsity(recipe: Recipe, path: str, tensor: CompressedTensor) -> float:
+    """What was asked of a tensor itself, else what it has; rounding adds zeros."""
+    own = own_choice(recipe, "magnitude", path)
+    asked = None if own is None or own.is_off else dict(own.values).get("sparsity")
+    return min(tensor.sparsity if asked is None else float(asked), MOST_SPARSITY)
 
 
 def _inherit_all(recipe: Recipe, path: str) -> Recipe:

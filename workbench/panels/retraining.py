@@ -23,16 +23,24 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
         controls[name] = make(scope, "retraining", name, knob, lambda _: None)
         controls[name].show(getattr(Retraining(), name))
 
+    shown: Retraining | None = None
+
     @scope.watch("recipe")
     def take_over() -> None:
-        if scope.session.recipe.retraining is not None:
+        # Another change of the recipe leaves what was typed here and not yet used.
+        nonlocal shown
+        wished = scope.session.recipe.retraining
+        if wished is not None and wished != shown:
             for name, control in controls.items():
-                control.show(getattr(scope.session.recipe.retraining, name))
+                control.show(getattr(wished, name))
+        shown = wished
 
-    @scope.watch("retrained")
+    @scope.watch("retrained", "recipe")
     def allow() -> None:
         has_earlier = scope.session.retrained is not None
         controls["start"].enable(is_enabled=has_earlier)
+        if not has_earlier:
+            controls["start"].show("original")
 
     fields = [control.widget for control in controls.values()]
     group = ipywidgets.VBox(
