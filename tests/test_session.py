@@ -414,3 +414,19 @@ def test_what_is_saved_is_what_is_wished(dense, tmp_path):
 
     wished = on_loop(scene)
     assert Recipe.loads((tmp_path / "out" / "recipe.yaml").read_text()) == wished
+
+
+def test_of_a_model_in_memory_nothing_is_said_before_it_is_read(dense):
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        early = []
+        session.observe(lambda _: early.append(bool(session.sites)), "before")
+        session.follow({"budget": "²"})
+        await opened(session)
+        await asyncio.to_thread(session.close)
+        return early, session.budget
+
+    early, budget = on_loop(scene)
+    assert early
+    assert all(early)
+    assert budget is None

@@ -153,7 +153,7 @@ class Session(State):
             self.view = {"hide": tuple(filter(None, query["hide"].split(",")))}
         if "select" in query:
             self.select(query["select"].split(","))
-        if query.get("budget", "").isdigit():
+        if query.get("budget", "").isdecimal():
             self.budget = float(query["budget"])
         if "recipe" in query:
             try:
@@ -233,6 +233,8 @@ class Session(State):
 
     def preview(self) -> None:
         """Compress for the present recipe and measure, on the preview lane."""
+        if self.workload is None and not self.sites:
+            return  # A model in memory is not read yet; `opened` previews it.
         recipe = self.recipe
         self.lanes.wish("before", lambda: jobs.preview(self, recipe))
 
