@@ -44,7 +44,12 @@ def test_doctor_lists_every_tensor(files, run):
     assert [tensor["path"] for tensor in found["tensors"]] == [
         "hidden/kernel",
         "head/kernel",
+        "hidden/bias",
+        "head/bias",
     ]
+    bias = found["tensors"][2]
+    assert (bias["can"], bias["macs"], bias["shape"]) == (False, 0, [8])
+    assert "no weight matrix" in bias["reason"]
     first = found["tensors"][0]
     assert first["shape"] == [12, 8]
     assert (first["kind"], first["parameters"], first["macs"]) == ("dense", 96, 96)

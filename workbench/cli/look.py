@@ -25,6 +25,7 @@ _COLUMNS = ("path", "kind", "shape", "parameters", "share", "macs", "can")
 def doctor(wish: argparse.Namespace, voice: Voice) -> Report:
     """What a model is made of, and what can be done to it."""
     workload = opened(wish, voice, needs_data=False)
+    tensors = workload.tensors
     total = sum(site.parameters for site in workload.sites)
     others = sum(values.size for values in workload.others.values())
     macs = [site.macs for site in workload.sites]
@@ -33,7 +34,7 @@ def doctor(wish: argparse.Namespace, voice: Voice) -> Report:
         _, found = _measured(workload, voice, None)
     data = {
         "model": workload.name,
-        "tensors": [_tensor(site, total, voice) for site in workload.sites],
+        "tensors": [_tensor(site, total + others, voice) for site in tensors],
         "totals": {
             "parameters": total + others,
             "kernels": total,
@@ -43,7 +44,7 @@ def doctor(wish: argparse.Namespace, voice: Voice) -> Report:
         },
         "findings": found,
     }
-    return Report(data, [*_lines(workload.sites, total, voice), *found])
+    return Report(data, [*_lines(tensors, total + others, voice), *found])
 
 
 def evaluate(wish: argparse.Namespace, voice: Voice) -> Report:

@@ -21,7 +21,7 @@ class Site:
     Attributes:
         path: Address, such as ``block/dense_1/kernel``.
         kind: ``dense``, ``conv``, ``depthwise``, ``recurrent``, ``embedding``,
-            ``einsum`` or ``other``.
+            ``einsum`` or ``other``; ``none`` for a variable that is no kernel.
         shape: Shape of the tensor.
         channel_axes: Axes that keep a scale of their own where granularity is per
             channel: the output axes, for an embedding its rows.

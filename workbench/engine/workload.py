@@ -72,6 +72,15 @@ class Workload:
     digest: str
 
     @property
+    def tensors(self) -> tuple[Site, ...]:
+        """Its kernels, then all other variables, each with why it is left alone."""
+        others = (
+            Site(path, "none", values.shape, (), macs=0, reason="doctor.no_kernel")
+            for path, values in self.others.items()
+        )
+        return (*self.sites, *others)
+
+    @property
     def outputs(self) -> tuple[OutputSite, ...]:
         """The places where activations can be quantized."""
         return tuple(place.site for place in self.places)

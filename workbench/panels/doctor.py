@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from workbench.text import has
+
 if TYPE_CHECKING:
     from workbench.core.tensor import Site
     from workbench.panels.scope import Scope
@@ -18,9 +20,10 @@ def doctor(scope: Scope) -> ipywidgets.Widget:
     """A table over all kernels, and what the recipe skipped."""
     table = ipywidgets.HTML()
 
-    @scope.watch("sites", "before")
+    @scope.watch("sites", "before", "workload")
     def update() -> None:
-        sites = scope.session.sites
+        session = scope.session
+        sites = session.workload.tensors if session.workload else session.sites
         total = sum(site.parameters for site in sites)
         rows = "".join(_row(scope, site, total) for site in sites)
         heads = "".join(
@@ -35,6 +38,8 @@ def doctor(scope: Scope) -> ipywidgets.Widget:
 
 def _row(scope: Scope, site: Site, total: int) -> str:
     verdict = scope.say("screen.can" if site.reason is None else site.reason)
+    if site.reason is not None and has(f"{site.reason}.advice"):
+        verdict += f" ({scope.say(f'{site.reason}.advice')})"
     values = {
         "path": site.path,
         "kind": scope.say(f"screen.kind.{site.kind}"),
