@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 from workbench.lanes import Lanes
 
@@ -163,3 +164,43 @@ def test_closing_leaves_no_thread():
         return threading.active_count() - before
 
     assert asyncio.run(scene()) == 0
+
+
+def test_a_task_begins_when_the_one_before_has_been_heard():
+    async def scene():
+        heard, seen = [], []
+        lanes = Lanes(collect([]), asyncio.get_running_loop())
+
+        def first(task):
+            yield lambda: heard.append("first")
+
+        def second(task):
+            seen.extend(heard)
+            yield lambda: heard.append("second")
+
+        lanes.submit("first", first)
+        lanes.submit("second", second)
+        time.sleep(0.2)  # noqa: ASYNC251  # The loop is busy while the lane is not.
+        while len(heard) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(lanes.close)
+        return seen
+
+    assert asyncio.run(scene()) == ["first"]
+
+
+def test_closing_does_not_wait_for_a_busy_loop():
+    async def scene():
+        lanes = Lanes(collect([]), asyncio.get_running_loop())
+        began = threading.Event()
+
+        def job(task):
+            began.set()
+            yield lambda: None
+
+        lanes.submit("job", job)
+        began.wait(5)
+        lanes.close()
+        return lanes._threads
+
+    assert asyncio.run(scene()) == []

@@ -47,6 +47,7 @@ class Lanes:
         self._wished = 0
         self._changed = threading.Condition()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._taken = threading.Event()
         self._threads: list[threading.Thread] = []
         if loop is not None:
             for target in (self._run_previews, self._run_tasks):
@@ -98,6 +99,7 @@ class Lanes:
         with self._changed:
             self._changed.notify()
         self._tasks.put(None)
+        self._taken.set()
         for thread in self._threads:
             thread.join()
         self._threads.clear()
@@ -120,6 +122,14 @@ class Lanes:
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None and not self._is_closed:
             self._deliver_all(lambda task=task: task.job(task))
+            self._wait_until_taken()
+
+    def _wait_until_taken(self) -> None:
+        """Wait for the loop: the next task works on what this one delivered."""
+        self._taken.clear()
+        self._deliver(self._taken.set)
+        if not self._is_closed:
+            self._taken.wait()
 
     def _deliver_all(
         self, job: Job, is_stopped: Callable[[], bool] = lambda: False
