@@ -33,7 +33,7 @@ def test_round_trip(recipe, style):
     again = Recipe.loads(recipe.dumps(style))
     assert again == recipe
     assert hash(again) == hash(recipe)
-    assert again.digest == recipe.digest
+    assert again.to_json() == recipe.to_json()
 
 
 def test_the_format_stays():
@@ -67,12 +67,12 @@ def test_numbers_as_people_and_json_write_them(number, form):
     assert retraining.learning_rate == 1e-5
 
 
-def test_equal_wishes_have_equal_digests_and_others_not():
+def test_wishes_are_equal_whatever_the_order_of_their_knobs():
     one = Recipe((Plan("*", (Choice.of("uniform", bits=4, symmetric=True),)),))
     same = Recipe((Plan("*", (Choice.of("uniform", symmetric=True, bits=4),)),))
     other = Recipe((Plan("*", (Choice.of("uniform", bits=5, symmetric=True),)),))
-    assert one == same
-    assert one.digest == same.digest != other.digest
+    assert one == same != other
+    assert hash(one) == hash(same)
 
 
 def values_of(recipe, path, name="magnitude") -> Any:

@@ -75,6 +75,7 @@ def from_arrays(arrays: Mapping[str, Any]) -> Retrained:
         activations,
         tuple(Skipped(*one) for one in head.get("skipped", ())),
         _section(arrays, "other"),
+        is_retrained=True,
     )
     recipe = Recipe.from_json(head["recipe"])
     return Retrained(network, kernels, recipe, head["epoch"], head["validation"])

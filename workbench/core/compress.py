@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.network import Network, Skipped
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
     from workbench.core.activations import Observed, OutputSite
     from workbench.core.affine import Grid
+    from workbench.core.context import Context
     from workbench.core.recipe import Recipe
+    from workbench.core.step import ModelStep
     from workbench.core.tensor import Site
+
+Chain = tuple[TensorStep, ...]
+_Part = dict[str, Chain]
 
 
 def compress(  # noqa: PLR0913  # a call names them all
@@ -28,35 +34,51 @@ def compress(  # noqa: PLR0913  # a call names them all
     digests: Mapping[str, str],
     activations: Mapping[str, Grid] | None = None,
     others: Mapping[str, NDArray[Any]] | None = None,
+    biases: Mapping[str, NDArray[Any]] | None = None,
     previous: Network | None = None,
+    context: Context | None = None,
+    is_plain: bool = False,
 ) -> Network:
-    """Apply a recipe's tensor steps to every kernel.
+    """Apply a recipe to every kernel.
 
     Args:
-        sites: The model's kernels.
+        sites: The model's kernels, each with its Gram matrix where that is known.
         weights: Their values by path, float32.
-        recipe: What to do.
+        recipe: What to do; its wish must have been turned into plans.
         digests: Hash of each kernel's values.
         activations: Grids for activations, from `activation_grids`.
         others: Values of the other variables where they are not the original's.
-        previous: An earlier result; its unchanged tensors are taken over.
+        biases: Values of the other variables, to which a repair adds its shift; what is
+            not in it stays.
+        previous: An earlier result; what is the same in it is taken over.
+        context: The model, for steps over several tensors; without it they are skipped.
+        is_plain: Whether to leave out whatever calibration gives, for a first look.
 
     Raises:
         UserError: If the recipe asks for an order that undoes a step.
     """
-    chains, skipped = _plan(sites, recipe)
-    by_path = {site.path: site for site in sites}
-    chains = _agree(chains, weights, by_path)
-    tensors: dict[str, CompressedTensor] = {}
-    keys: dict[str, str] = {}
-    for path, chain in chains.items():
-        keys[path] = _key(digests[path], chain)
-        if previous is not None and previous.digests.get(path) == keys[path]:
-            tensors[path] = previous.tensors[path]
-        else:
-            start = CompressedTensor.of(weights[path])
-            tensors[path] = _run(start, chain, by_path[path])
-    return Network(tensors, keys, activations or {}, skipped, others)
+    chains, skipped = _plan(sites, recipe, is_plain=is_plain)
+    made = _Made(previous)
+    start = Network(
+        {path: made.start(digests[path], weights[path]) for path in chains},
+        {path: digests[path] for path in chains},
+        activations or {},
+        others=others,
+    )
+    network, done = start, -1
+    for step in () if is_plain else recipe.steps_for_model():
+        if context is None:
+            skipped = (*skipped, Skipped("*", step.name, "repair.not_calibrated"))
+            continue
+        network = _through(network, _between(chains, done, step.phase), sites, made)
+        network, done = made.over(step, network, context), step.phase
+    network = _through(network, _between(chains, done, None), sites, made)
+    return replace(
+        network,
+        skipped=skipped,
+        others=_shifted(network, sites, biases or {}),
+        made=made.kept,
+    )
 
 
 def activation_grids(
@@ -80,28 +102,102 @@ def activation_grids(
 
 
 def _plan(
-    sites: Sequence[Site], recipe: Recipe
-) -> tuple[dict[str, tuple[TensorStep, ...]], tuple[Skipped, ...]]:
+    sites: Sequence[Site], recipe: Recipe, *, is_plain: bool
+) -> tuple[dict[str, Chain], tuple[Skipped, ...]]:
     """The chain of steps of each kernel, and what is skipped."""
-    chains: dict[str, tuple[TensorStep, ...]] = {}
+    chains: dict[str, Chain] = {}
     skipped: list[Skipped] = []
     for site in sites:
         kept: list[TensorStep] = []
         for step in recipe.steps_for(site.path):
             reason = site.reason or step.refuses(site)
-            if reason is None:
-                kept.append(step)
-            else:
+            if reason is not None:
                 skipped.append(Skipped(site.path, step.name, reason))
+                continue
+            plain = step.plain()
+            if site.gram is None and plain != step:
+                lost = step.name if plain is None else "reconstruct"
+                skipped.append(Skipped(site.path, lost, site.unseen))
+            taken = plain if is_plain or site.gram is None else step
+            kept += [] if taken is None else [taken]
         chains[site.path] = tuple(kept)
-    return chains, tuple(skipped)
+    return chains, tuple(dict.fromkeys(skipped))
+
+
+class _Made:
+    """Tensors and networks that are made on the way, by hash, and those of before."""
+
+    def __init__(self, previous: Network | None) -> None:
+        self._before: Mapping[str, Any] = previous.made if previous else {}
+        self.kept: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        """What has this hash; None where nothing has."""
+        found = self.kept.get(key) or self._before.get(key)
+        if found is not None:
+            self.kept[key] = found
+        return found
+
+    def start(self, digest: str, weights: NDArray[Any]) -> CompressedTensor:
+        """Untouched weights, the same object each time."""
+        found = self.get(digest) or CompressedTensor.of(weights)
+        self.keep(digest, found)
+        return found
+
+    def keep(self, key: str, value: Any) -> None:
+        """Remember for this network and the next one."""
+        self.kept[key] = value
+
+    def over(self, step: ModelStep, network: Network, context: Context) -> Network:
+        """The network after a model step."""
+        key = _hash(network.digest, repr(step), context.digest)
+        found = self.get(key)
+        if found is None:
+            found = step.apply(network, context)
+            changed = {
+                path: network.digests[path]
+                if tensor is network.tensors[path]
+                else _hash(key, path)
+                for path, tensor in found.tensors.items()
+            }
+            found = replace(found, digests=changed)
+            self.keep(key, found)
+        return found
+
+
+def _between(chains: Mapping[str, Chain], low: int, high: int | None) -> _Part:
+    """The part of each chain from a phase up to the next one."""
+    return {
+        path: tuple(
+            step
+            for step in chain
+            if step.phase >= low and (high is None or step.phase < high)
+        )
+        for path, chain in chains.items()
+    }
+
+
+def _through(
+    network: Network, part: _Part, sites: Sequence[Site], made: _Made
+) -> Network:
+    """The network after the tensor steps of a part of the chains."""
+    by_path = {site.path: site for site in sites}
+    starts = network.tensors
+    part = _agree(part, starts, by_path)
+    tensors: dict[str, CompressedTensor] = {}
+    keys: dict[str, str] = {}
+    for path, chain in part.items():
+        tensors[path], keys[path] = _run(
+            starts[path], chain, by_path[path], network.digests[path], made
+        )
+    return replace(network, tensors=tensors, digests=keys)
 
 
 def _agree(
-    chains: dict[str, tuple[TensorStep, ...]],
-    weights: Mapping[str, NDArray[Any]],
+    chains: _Part,
+    starts: Mapping[str, CompressedTensor],
     sites: Mapping[str, Site],
-) -> dict[str, tuple[TensorStep, ...]]:
+) -> _Part:
     """The chains with wishes over several tensors turned into each one's level."""
     used = {type(step): step.phase for chain in chains.values() for step in chain}
     for cls in sorted(used, key=lambda c: used[c]):
@@ -112,9 +208,11 @@ def _agree(
         for path, chain in chains.items():
             for place, step in enumerate(chain):
                 if type(step) is cls:
-                    start = CompressedTensor.of(weights[path])
+                    tensor = starts[path]
+                    for earlier in chain[:place]:
+                        tensor = earlier.apply(tensor, sites[path])
                     wishes[path] = step
-                    tensors[path] = _run(start, chain[:place], sites[path])
+                    tensors[path] = tensor
         levels = cls.agree(wishes, tensors)
         chains = {
             path: tuple(levels[path] if type(s) is cls else s for s in chain)
@@ -124,20 +222,57 @@ def _agree(
 
 
 def _run(
-    tensor: CompressedTensor, chain: tuple[TensorStep, ...], site: Site
-) -> CompressedTensor:
-    """Apply the steps in turn, two in one pass where that is known how."""
-    waiting = list(chain)
-    while waiting:
-        step = waiting.pop(0)
-        both = waiting[0].follow(step, tensor, site) if waiting else None
-        if both is None:
-            tensor = step.apply(tensor, site)
-        else:
-            tensor = both
-            waiting.pop(0)
-    return tensor
+    tensor: CompressedTensor, chain: Chain, site: Site, digest: str, made: _Made
+) -> tuple[CompressedTensor, str]:
+    """Apply the steps in turn, two in one pass where that is known how.
+
+    Returns:
+        The tensor and its hash. What calibration has a part in is dear, and the end is
+        what the next network most likely shares: both are kept.
+    """
+    if not chain:
+        return tensor, digest
+    keys = [_key(digest, chain[: i + 1], site) for i in range(len(chain))]
+    place = 0
+    for i, known in enumerate(map(made.get, keys), 1):
+        if known is not None:
+            tensor, place = known, i
+    while place < len(chain):
+        step = chain[place]
+        follower = chain[place + 1] if place + 1 < len(chain) else None
+        both = follower.follow(step, tensor, site) if follower else None
+        tensor = step.apply(tensor, site) if both is None else both
+        place += 1 if both is None else 2
+        if place == len(chain) or step.plain() != step:
+            made.keep(keys[place - 1], tensor)
+    return tensor, keys[-1]
 
 
-def _key(digest: str, chain: tuple[TensorStep, ...]) -> str:
-    return hashlib.sha256(f"{digest} {chain!r}".encode()).hexdigest()
+def _shifted(
+    network: Network, sites: Sequence[Site], biases: Mapping[str, NDArray[Any]]
+) -> Mapping[str, NDArray[Any]] | None:
+    """The other variables with what the repairs of the kernels have them take up."""
+    others = dict(network.others or {})
+    for site in sites:
+        shift = network.tensors[site.path].shift
+        place = site.gram.bias if site.gram else None
+        if shift is None or place is None:
+            continue
+        before = others.get(place.path, biases.get(place.path))
+        if before is None:
+            continue
+        after = before.copy()
+        row = after if place.row is None else after[place.row]
+        row += shift.reshape(row.shape).astype(row.dtype)
+        others[place.path] = after
+    return others or None
+
+
+def _key(digest: str, chain: Chain, site: Site) -> str:
+    is_calibrated = any(step.plain() != step for step in chain)
+    saw = site.gram.digest if site.gram and is_calibrated else ""
+    return _hash(digest, repr(chain), saw)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()

@@ -149,6 +149,9 @@ def visited(history: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:
         return history
     if visit.kind == "before":
         for i, old in enumerate(history):
-            if old.kind == "before" and old.recipe.plans == visit.recipe.plans:
+            if (
+                old.kind == "before"
+                and old.recipe.compression == visit.recipe.compression
+            ):
                 return (*history[:i], visit, *history[i + 1 :])
     return (*history, visit)

@@ -45,8 +45,10 @@ class Network:
             equal tensors.
         activations: Grid of each place whose activations are quantized.
         skipped: What could not be treated.
-        others: Values of all other variables (biases, BatchNorm) by path, after a
-            retraining; None while they are the original's.
+        others: Values of those other variables (biases, BatchNorm) that are not the
+            original's, by path; None where there are none.
+        is_retrained: Whether it comes of a retraining.
+        made: What was dear to make on the way, by hash, for the next one to take over.
     """
 
     tensors: Mapping[str, CompressedTensor]
@@ -54,6 +56,8 @@ class Network:
     activations: Mapping[str, Grid] = field(default_factory=lambda: _EMPTY)
     skipped: tuple[Skipped, ...] = ()
     others: Mapping[str, NDArray[Any]] | None = None
+    is_retrained: bool = False
+    made: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
     @property
     def parameters(self) -> int:

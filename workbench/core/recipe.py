@@ -1,100 +1,29 @@
 """The recipe: what the user wants, hashable, as JSON or YAML, versioned.
 
 Plans cascade: each later plan whose target matches a tensor lays its knobs over the
-earlier ones, and may switch a step off. A target is a glob over tensor paths in which
-only ``*`` and ``?`` are special, so that a gate, ``lstm/kernel[f]``, is plain text.
+earlier ones, and may switch a step off. Model steps and a wish for a size stand beside
+them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from workbench.core import notation
 from workbench.core.activations import ActivationQuantization
 from workbench.core.errors import UserError
-from workbench.core.knob import (
-    Value,
-    check_fields,
-    check_values,
-    knob,
-    knobs,
-    merge,
-)
-from workbench.core.step import TensorStep, steps
+from workbench.core.knob import check_fields, knob, knobs
+from workbench.core.plan import Choice, Plan
+from workbench.core.step import ModelStep, TensorStep, model_steps, steps
+
+if TYPE_CHECKING:
+    from workbench.core.registry import Registry
+
+__all__ = ["Choice", "Plan", "Recipe", "Retraining", "Wish"]
 
 VERSION = 1
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Some knobs of one step (or of the activations), or the step switched off.
-
-    Attributes:
-        name: Registered name of the step; ``activations`` for those.
-        values: The knobs that are set, as sorted pairs.
-        is_off: Whether the step is switched off.
-    """
-
-    name: str
-    values: tuple[tuple[str, Value], ...] = ()
-    is_off: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse unknown names and values out of bounds; sort the pairs."""
-        checked = check_values(self.name, _owner(self.name), dict(self.values))
-        object.__setattr__(self, "values", tuple(sorted(checked.items())))
-
-    @classmethod
-    def of(cls, name: str, **values: Value) -> Choice:
-        """A choice from keyword arguments."""
-        return cls(name, tuple(values.items()))
-
-    def over(self, earlier: Choice | None) -> Choice:
-        """This choice laid over an earlier one of the same name."""
-        if earlier is None or self.is_off:
-            return self
-        values = merge(_owner(self.name), dict(earlier.values), dict(self.values))
-        return Choice(self.name, tuple(values.items()))
-
-    def to_json(self) -> dict[str, Any]:
-        """A flat object: ``{"step": name, knob: value, ...}``."""
-        off = {"off": True} if self.is_off else {}
-        return {"step": self.name} | off | dict(self.values)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Steps for the tensors that a target matches.
-
-    Attributes:
-        target: Glob over tensor paths.
-        steps: Choices in the order in which the steps are applied.
-        activations: Quantization of the activations behind these tensors.
-    """
-
-    target: str = "*"
-    steps: tuple[Choice, ...] = ()
-    activations: Choice | None = None
-
-    def matches(self, path: str) -> bool:
-        """Whether the target covers a path."""
-        return _pattern(self.target).fullmatch(path) is not None
-
-    def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values."""
-        out: dict[str, Any] = {"target": self.target}
-        if self.steps:
-            out["steps"] = [choice.to_json() for choice in self.steps]
-        if self.activations is not None:
-            out["activations"] = self.activations.to_json()
-            del out["activations"]["step"]
-        return out
 
 
 @dataclass(frozen=True)
@@ -123,6 +52,21 @@ class Retraining:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """A size for the whole model, shared out so that the least is lost.
+
+    Attributes:
+        nbytes: Entropy-coded size of all kernels to stay below, in bytes.
+    """
+
+    nbytes: int = knob(100_000, low=1, high=2**40, scale="log", unit="bytes")
+
+    def __post_init__(self) -> None:
+        """Refuse values out of bounds."""
+        check_fields("wish", self)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What the user wants done to a model.
 
@@ -130,11 +74,15 @@ class Recipe:
         plans: Cascading plans; later ones override.
         retraining: How to retrain, or None.
         seed: Seed of everything random.
+        model_steps: Steps over several tensors at once.
+        wish: A size that decides every level which the plans leave open; or None.
     """
 
     plans: tuple[Plan, ...] = ()
     retraining: Retraining | None = None
     seed: int = 0
+    model_steps: tuple[Choice, ...] = ()
+    wish: Wish | None = None
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no integer from 0 to 2**31 - 1."""
@@ -191,10 +139,12 @@ class Recipe:
         """The recipe as JSON values."""
         out: dict[str, Any] = {"version": VERSION, "seed": self.seed}
         out["plans"] = [plan.to_json() for plan in self.plans]
-        if self.retraining is not None:
-            out["retraining"] = {
-                name: getattr(self.retraining, name) for name in knobs(Retraining)
-            }
+        if self.model_steps:
+            out["model_steps"] = [choice.to_json() for choice in self.model_steps]
+        for name, section in _SECTIONS.items():
+            own = getattr(self, name)
+            if own is not None:
+                out[name] = {field: getattr(own, field) for field in knobs(section)}
         return out
 
     def dumps(self, style: Literal["json", "yaml"] = "yaml") -> str:
@@ -203,10 +153,18 @@ class Recipe:
         return notation.json_of(values) if style == "json" else notation.yaml_of(values)
 
     @property
-    def digest(self) -> str:
-        """SHA-256 of the recipe's canonical JSON, hexadecimal."""
-        text = json.dumps(self.to_json(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+    def compression(self) -> tuple[object, ...]:
+        """All that decides the network: two recipes with the same make the same."""
+        return self.plans, self.model_steps, self.wish
+
+    def steps_for_model(self) -> tuple[ModelStep, ...]:
+        """The steps over several tensors, in order of their phases."""
+        made = (
+            model_steps[choice.name](**dict(choice.values))
+            for choice in self.model_steps
+            if not choice.is_off
+        )
+        return tuple(sorted(made, key=lambda step: step.phase))
 
     @classmethod
     def loads(cls, text: str) -> Recipe:
@@ -228,36 +186,34 @@ class Recipe:
         Raises:
             UserError: If something is missing, unknown or out of bounds.
         """
-        fields = _fields(data, "recipe", ("version", "seed", "plans", "retraining"))
+        known = ("version", "seed", "plans", "model_steps", *_SECTIONS)
+        fields = _fields(data, "recipe", known)
         version = fields.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise UserError("recipe.version", received=version, ours=VERSION)
         if version > VERSION:
             raise UserError("recipe.later", received=version, ours=VERSION)
-        retraining = fields.get("retraining")
-        if retraining is not None:
-            retraining = _fields(retraining, "retraining", tuple(knobs(Retraining)))
+        sections: dict[str, Any] = {
+            name: section(**_fields(fields[name], name, tuple(knobs(section))))
+            for name, section in _SECTIONS.items()
+            if fields.get(name) is not None
+        }
+        found = _list(fields.get("model_steps"), "model_steps")
         return cls(
             plans=tuple(_plan(plan) for plan in _list(fields.get("plans"), "plans")),
-            retraining=None if retraining is None else Retraining(**retraining),
             seed=fields.get("seed", 0),
+            model_steps=tuple(_choice(step, among=model_steps) for step in found),
+            **sections,
         )
+
+
+_SECTIONS: dict[str, type[Any]] = {"retraining": Retraining, "wish": Wish}
 
 
 def _check_order(names: list[str], path: str) -> None:
     for first, second in pairwise(names):
         if steps[second].phase < steps[first].phase:
             raise UserError("recipe.order", path=path, first=first, second=second)
-
-
-@cache
-def _pattern(target: str) -> re.Pattern[str]:
-    escaped = re.escape(target).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(escaped, re.DOTALL)
-
-
-def _owner(name: str) -> type:
-    return ActivationQuantization if name == "activations" else steps[name]
 
 
 def _plan(data: object) -> Plan:
@@ -275,12 +231,14 @@ def _plan(data: object) -> Plan:
     )
 
 
-def _choice(data: object, name: str | None = None) -> Choice:
+def _choice(
+    data: object, name: str | None = None, among: Registry[Any] = steps
+) -> Choice:
     values = dict(_object(data, name or "step"))
     if name is None:
         name = values.pop("step", None)
-        if not isinstance(name, str) or name not in steps:
-            raise UserError("registry.step", received=name, known=", ".join(steps))
+        if not isinstance(name, str) or name not in among:
+            raise UserError("registry.step", received=name, known=", ".join(among))
     is_off = values.pop("off", False)
     if not isinstance(is_off, bool):
         raise UserError("knob.bool", name=f"{name}.off", received=is_off)

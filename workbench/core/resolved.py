@@ -151,7 +151,7 @@ def resolve(
         activations=network.activations,
         skipped=network.skipped,
         network=network.digest,
-        is_retrained=network.others is not None,
+        is_retrained=network.is_retrained,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from workbench.core.codes import Code, Float
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from workbench.core.calibration import Gram
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Site:
         layer: Class name of the owning layer.
         macs: Multiply-accumulates of one sample; None where unknown.
         reason: Text key of why it cannot be treated; None where it can.
+        gram: What its kernel saw on training data; None where that is not known.
+        unseen: Text key of why it is not known.
     """
 
     path: str
@@ -37,6 +41,8 @@ class Site:
     layer: str = ""
     macs: int | None = None
     reason: str | None = None
+    gram: Gram | None = field(default=None, compare=False, repr=False)
+    unseen: str = field(default="repair.not_calibrated", compare=False, repr=False)
 
     @property
     def parameters(self) -> int:
@@ -66,12 +72,19 @@ class CompressedTensor:
     mask: NDArray[np.bool_] | None
     code: Code
     counts: NDArray[np.int64] | None = None
+    original: NDArray[np.float32] | None = None
+    shift: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, values: NDArray[np.float32]) -> CompressedTensor:
         """An untouched tensor."""
         values = np.asarray(values, np.float32)
-        return cls(values, None, Float(values))
+        return cls(values, None, Float(values), original=values)
+
+    @property
+    def start(self) -> NDArray[np.float32]:
+        """The weights before any step, or the present ones where these are unknown."""
+        return self.dense if self.original is None else self.original
 
     @cached_property
     def nonzeros(self) -> int:
@@ -99,11 +112,22 @@ class CompressedTensor:
         mask = keep if self.mask is None else keep & self.mask
         dense = np.where(mask, self.dense, np.float32(0))
         code = Float(dense) if isinstance(self.code, Float) else self.code
-        return CompressedTensor(dense, mask, code)
+        return replace(self, dense=dense, mask=mask, code=code, counts=None)
 
     def coded(self, code: Code) -> CompressedTensor:
         """The tensor with its values represented by a code."""
         dense = code.decode()
         if self.mask is not None:
             dense = np.where(self.mask, dense, np.float32(0))
-        return CompressedTensor(dense, self.mask, code)
+        return replace(self, dense=dense, code=code, counts=None)
+
+    def refitted(
+        self, dense: NDArray[np.float32], shift: NDArray[np.float32] | None = None
+    ) -> CompressedTensor:
+        """The tensor with other float values on the same support.
+
+        Args:
+            dense: Values, zero where pruned.
+            shift: What the bias takes up; None for nothing.
+        """
+        return replace(self, dense=dense, code=Float(dense), counts=None, shift=shift)

@@ -58,7 +58,7 @@ def on_int8_contract(workload: Workload, network: Network) -> Network:
     if graph is None:
         return network
     network = replace(network, activations=_laid_down(network, workload.places, graph))
-    values = dict(workload.others if network.others is None else network.others)
+    values = {**workload.others, **(network.others or {})}
     moved: dict[str, NDArray[Any]] = {}
     for path, bias in _Rounding(workload, network, graph, values).all():
         # A layer called on two grids has a bias for each in the file.

@@ -13,11 +13,12 @@ from workbench.core.codes import Float
 from workbench.core.network import array_digest
 from workbench.engine.cuts import Program
 from workbench.engine.fake_quantization import QuantizedActivations, parameters
+from workbench.engine.flat_program import FlatProgram, Runner
 from workbench.engine.int8_contract import on_int8_contract
 from workbench.engine.layers import clone, is_graph, pack, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +51,7 @@ class LiveModel:
         self._variables: dict[str, tf.Variable] = {
             path: variable.value for path, variable in variables(self._model).items()
         }
-        self._others = workload.others
+        self._others: Mapping[str, NDArray[Any]] = {}
         self._original = {p: array_digest(v) for p, v in workload.others.items()}
         self._original |= workload.digests
         self.original_state = dict.fromkeys(
@@ -71,6 +72,13 @@ class LiveModel:
     def rows(self) -> int:
         """Samples to run at once."""
         return self._plain.rows(0)
+
+    def runner(self, start: int, stop: int) -> Runner:
+        """What runs the assigned network from one cut of `program` to a later one."""
+        if self.kind == "float":
+            return self._flat.runner(start, stop, self.state)
+        # A grid turns float rounding into whole steps: TensorFlow alone decides.
+        return Runner([self._quantized.piece(start, stop)])
 
     def assign(self, network: Network | None) -> None:
         """Take the values of a network; None for the original.
@@ -122,12 +130,15 @@ class LiveModel:
             self._set(path, digest, dense)
 
     def _assign_others(self, network: Network | None) -> None:
-        others = (network.others if network else None) or self._workload.others
+        others = (network.others if network else None) or {}
         if others is self._others:
             return
-        for path, values in others.items():
-            if path in self._original:
-                self._set(path, array_digest(values), values)
+        for path, values in self._workload.others.items():
+            fresh = others.get(path)
+            if fresh is None:
+                self._set(path, self._original[path], values)
+            else:
+                self._set(path, array_digest(fresh), fresh)
         self._others = others
 
     def _set(self, path: str, digest: str, values: NDArray[Any]) -> None:
@@ -139,6 +150,10 @@ class LiveModel:
     @cached_property
     def _plain(self) -> Program:
         return self._trace(None)
+
+    @cached_property
+    def _flat(self) -> FlatProgram:
+        return FlatProgram(self._plain, self._samples)
 
     @cached_property
     def _quantized(self) -> Program:

@@ -54,10 +54,10 @@ class Student:
         self._variables = variables(self.model)
         self._start = workload.weights if start is None else start.kernels
         trained = {id(variable) for variable in self.model.trainable_variables}
-        others = (start.network if start else network).others
+        others = (start.network if start else network).others or {}
         for path, variable in self._variables.items():
             if path not in network.tensors:
-                if others is not None:
+                if path in others:
                     variable.assign(others[path])
                 continue
             tensor = network.tensors[path]
@@ -93,7 +93,13 @@ class Student:
             for path, variable in self._variables.items()
             if path not in tensors
         }
-        return replace(self._network, tensors=tensors, digests=digests, others=others)
+        return replace(
+            self._network,
+            tensors=tensors,
+            digests=digests,
+            others=others,
+            is_retrained=True,
+        )
 
     def weights(self) -> Mapping[str, NDArray[np.float32]]:
         """The float weights behind every kernel, masked."""

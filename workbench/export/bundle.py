@@ -106,7 +106,7 @@ def _resolved(workload: Workload, outcome: Outcome) -> ResolvedRecipe:
         network,
         model=workload.name,
         hashes={"workload": workload.digest, "data": workload.data.digest},
-        weights=workload.weights if network.others is None else None,
+        weights=None if network.is_retrained else workload.weights,
     )
 
 
@@ -120,7 +120,9 @@ def _told(
     """What the report tells; without retraining only where it is of this recipe."""
     assert snapshot.original_sizes is not None, "The model is open."
     before, is_after = snapshot.before, resolved.is_retrained
-    is_same = before is not None and before.recipe.plans == outcome.recipe.plans
+    is_same = (
+        before is not None and before.recipe.compression == outcome.recipe.compression
+    )
     return ReportInput(
         resolved=resolved,
         metric=snapshot.metric,

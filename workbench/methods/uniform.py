@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from workbench.core import fused
@@ -14,11 +14,10 @@ from workbench.core.channels import channels_of
 from workbench.core.codes import Float
 from workbench.core.knob import knob
 from workbench.core.step import TensorStep, steps
-from workbench.core.tensor import CompressedTensor
 from workbench.methods.magnitude import Magnitude
 
 if TYPE_CHECKING:
-    from workbench.core.tensor import Site
+    from workbench.core.tensor import CompressedTensor, Site
 
 
 @steps.add("uniform")
@@ -86,7 +85,10 @@ class Uniform(TensorStep):
         mask = tensor.mask
         if threshold and not made.mask.all():
             mask = made.mask
-        return CompressedTensor(made.dense, mask, encode(made.q, grid), made.counts)
+        code = encode(made.q, grid)
+        return replace(
+            tensor, dense=made.dense, mask=mask, code=code, counts=made.counts
+        )
 
     def _axes(self, site: Site) -> tuple[int, ...]:
         return site.channel_axes if self.granularity == "channel" else ()
