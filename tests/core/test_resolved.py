@@ -93,7 +93,7 @@ def test_wish_origin_and_what_was_skipped():
 
 def test_without_the_weights_there_is_no_threshold():
     network, _ = resolved()
-    retrained = Network(network.tensors, network.digests, others={})
+    retrained = Network(network.tensors, network.digests, is_retrained=True)
     found = resolve(RECIPE, retrained, model="toy", hashes={}).to_json()
     assert found["tensors"][0]["threshold"] is None
     assert found["is_retrained"] is True

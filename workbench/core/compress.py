@@ -60,7 +60,7 @@ def compress(  # noqa: PLR0913  # a call names them all
     chains, skipped = _plan(sites, recipe, is_plain=is_plain)
     made = _Made(previous)
     start = Network(
-        {path: made.start(digests[path], weights[path]) for path in chains},
+        {path: made.start(path, digests[path], weights[path]) for path in chains},
         {path: digests[path] for path in chains},
         activations or {},
         others=others,
@@ -138,10 +138,11 @@ class _Made:
             self.kept[key] = found
         return found
 
-    def start(self, digest: str, weights: NDArray[Any]) -> CompressedTensor:
+    def start(self, path: str, digest: str, weights: NDArray[Any]) -> CompressedTensor:
         """Untouched weights, the same object each time."""
-        found = self.get(digest) or CompressedTensor.of(weights)
-        self.keep(digest, found)
+        key = _hash(path, digest)
+        found = self.get(key) or CompressedTensor.of(weights)
+        self.keep(key, found)
         return found
 
     def keep(self, key: str, value: Any) -> None:
@@ -234,7 +235,8 @@ def _run(
         return tensor, digest
     keys = [_key(digest, chain[: i + 1], site) for i in range(len(chain))]
     place = 0
-    for i, known in enumerate(map(made.get, keys), 1):
+    names = [_hash(site.path, key) for key in keys]
+    for i, known in enumerate(map(made.get, names), 1):
         if known is not None:
             tensor, place = known, i
     while place < len(chain):
@@ -244,7 +246,7 @@ def _run(
         tensor = step.apply(tensor, site) if both is None else both
         place += 1 if both is None else 2
         if place == len(chain) or step.plain() != step:
-            made.keep(keys[place - 1], tensor)
+            made.keep(names[place - 1], tensor)
     return tensor, keys[-1]
 
 
