@@ -2,6 +2,7 @@
 # make lab         JupyterLab on the notebooks
 # make test        every check and every test, with all that they need
 # make setup       .venv alone, for developing; lint, pins, clean: see below
+# make peers       the workbench beside its peers, each in its own environment
 #
 # PYTHON=python3.12 chooses the Python; otherwise the newest that fits is taken.
 
@@ -15,7 +16,7 @@ PYTHON ?= $(find_python)
 bin := .venv/bin
 install = $(bin)/uv pip install --quiet --compile-bytecode --python $(bin)/python
 
-.PHONY: dashboard lab test setup lint pins clean
+.PHONY: dashboard lab test setup lint peers pins clean
 .NOTPARALLEL:
 
 dashboard: .venv/run.stamp
@@ -33,6 +34,10 @@ test: .venv/dev.stamp
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(bin)/python -m pytest || status=1; \
 	exit $$status
+
+# Ten gigabytes of environments and half an hour; --only and --models take pieces.
+peers: .venv/run.stamp
+	@$(bin)/python -m benchmarks.peers
 
 notebooks = $(wildcard notebooks/*.ipynb)
 
@@ -74,6 +79,10 @@ pins: .venv/uv.stamp
 	    --output-file requirements/build.txt
 	$(compile) --constraint requirements/dev.txt pyproject.toml \
 	    --output-file requirements/conda.txt
+	for peers in benchmarks/peers/requirements/*.in; do \
+	    $(compile) --generate-hashes $$peers --output-file $${peers%.in}.txt || exit 1; \
+	done
 
 clean:
-	rm -rf .venv .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .hypothesis .import_linter_cache .pytest_cache .ruff_cache build dist \
+	    benchmarks/.cache

@@ -1,0 +1,187 @@
+"""The comparison with the peers, on stored results; no environment is made."""
+
+import gzip
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+
+from benchmarks.peers import beside, inputs, measuring, roster
+from benchmarks.peers.measuring import Answer, Record, Setting
+from benchmarks.peers.places import REQUIREMENTS
+from benchmarks.peers.subjects import workbench_files
+from workbench.cli.flags import recipe_of
+from workbench.cli.parser import parse
+from workbench.core.recipe import Recipe
+
+OWN = Record(roster.OWN, "1", "change of all kernels", "bench")
+PEER = Record("litert-quantizer", "2", "static int8", "bench", 0.9, 1000, 800)
+
+
+def stored(*records: Record) -> list[dict[str, Any]]:
+    return [asdict(record) for record in records]
+
+
+def session(**seconds: list[float]) -> Record:
+    return replace(OWN, **seconds)
+
+
+def test_the_session_is_held_against_the_fastest_peer() -> None:
+    records = stored(
+        session(
+            interval_seconds=[0.02, 0.04, 0.03], within_seconds=[0.2], seconds=[0.5]
+        ),
+        replace(PEER, seconds=[0.7, 0.6, 0.9]),
+        replace(PEER, setting="dynamic int8", seconds=[0.8]),
+        replace(PEER, setting="dynamic int4"),
+    )
+    assert beside.fastest_peer(records, "bench")["setting"] == "static int8"
+    first, within, exact = beside.sooner(records)
+    assert first.times == pytest.approx(0.7 / 0.03)
+    assert first.holds
+    assert within.times == pytest.approx(3.5)
+    assert not within.holds
+    assert exact.times == pytest.approx(1.4)
+    assert exact.holds
+
+
+def test_the_table_of_seconds_shows_the_fastest_first_and_the_session_last() -> None:
+    records = stored(
+        session(interval_seconds=[0.05], within_seconds=[0.1], seconds=[0.2]),
+        replace(PEER, seconds=[0.9]),
+        replace(PEER, subject="keras", setting="int8", seconds=[0.5]),
+        replace(PEER, model="cnn", seconds=[0.4]),
+    )
+    head, _, *lines = beside.speed_table(records)
+    assert head.split(" | ")[1:] == ["bench", "cnn |"]
+    assert lines[0] == "| litert-quantizer 2, static int8 | 0.900 s | 0.400 s |"
+    assert lines[1] == "| keras 2, int8 | 0.500 s |  |"
+    assert "first interval" in lines[2]
+    assert "**0.050 s** (10.0x sooner)" in lines[2]
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "nbytes", "verdict"),
+    [
+        (0.9, 1000, "holds"),
+        (0.8988, 990, "-0.12 points, -1.0% bytes"),
+        (0.91, 1020, "+1.00 points, +2.0% bytes"),
+    ],
+)
+def test_a_file_holds_if_no_less_accurate_and_no_larger(
+    accuracy: float, nbytes: int, verdict: str
+) -> None:
+    own = Record(roster.OWN, "1", "full int8", "bench", accuracy, nbytes, 500)
+    (pair,) = beside.pairs(stored(PEER, own))
+    assert pair.holds == (verdict == "holds")
+    assert beside.files_table(stored(PEER, own))[-1].endswith(f"| file | {verdict} |")
+
+
+def test_a_peer_without_a_counterpart_has_no_pair() -> None:
+    own = Record(roster.OWN, "1", "full int8", "cnn", 0.9, 1000, 800)
+    assert beside.pairs(stored(PEER, own)) == []
+
+
+def test_a_setting_is_warmed_up_timed_and_weighed(tmp_path: Path) -> None:
+    calls: list[str] = []
+    content = b"weights" * 100
+
+    def change() -> Answer:
+        calls.append("change")
+        return Answer(0.5)
+
+    def file() -> Answer:
+        calls.append("file")
+        return Answer(0.25, content)
+
+    given = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path)
+    settings = [Setting("a", change, file), Setting("b", change, is_timed=False)]
+    first, second = measuring.measure("numpy", given, settings, repeats=3)
+    assert calls == ["change", "file", *["change"] * 3, "change"]
+    assert len(first.seconds) == 3
+    assert (first.accuracy, first.file_bytes) == (0.25, len(content))
+    assert first.coded_bytes == len(gzip.compress(content, 9, mtime=0))
+    assert first.version == np.__version__
+    assert (second.accuracy, second.file_bytes, list(second.seconds)) == (0.5, 0, [])
+
+
+def test_a_coder_leaves_its_weights_to_be_scored(tmp_path: Path) -> None:
+    given = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path)
+    weights = (np.arange(3, dtype=np.float32), np.ones((2, 2), np.float32))
+    answer = Answer(None, b"stream", weights)
+    setting = Setting("qp -32", lambda: answer, is_coded=True)
+    (record,) = measuring.measure("numpy", given, [setting], repeats=0)
+    assert record.accuracy is None
+    assert record.coded_bytes == record.file_bytes == len(b"stream")
+    with np.load(measuring.weights_file(given, "qp -32")) as kept:
+        for name, values in zip(kept.files, weights, strict=True):
+            assert np.array_equal(kept[name], values)
+
+
+def test_the_fastest_choice_is_taken() -> None:
+    steps = {100: 200_000, 250: 10, 500: 100_000}
+    choice = measuring.fastest(lambda size: sum(range(steps[size])), tuple(steps))
+    assert choice == 250
+
+
+def test_every_subject_has_a_module_and_pins() -> None:
+    for subject in roster.SUBJECTS:
+        assert find_spec(f"benchmarks.peers.subjects.{subject.module}")
+        if subject.environment is not None:
+            folder = REQUIREMENTS
+            wished = (folder / f"{subject.environment}.in").read_text("utf-8")
+            pinned = (folder / f"{subject.environment}.txt").read_text("utf-8")
+            lines = [line for line in wished.splitlines() if not line.startswith("#")]
+            assert subject.package in {Requirement(line).name for line in lines}
+            assert all(f"\n{line} " in pinned for line in lines)
+            assert pinned.count("--hash=") > len(lines)
+
+
+def test_every_pair_names_what_is_measured() -> None:
+    own = {setting.name for setting in workbench_files.SETTINGS}
+    packages = {subject.package for subject in roster.SUBJECTS}
+    for (package, _), (setting, measure) in beside.PAIRS.items():
+        assert package in packages
+        assert setting in own
+        assert measure in asdict(PEER)
+
+
+@pytest.mark.parametrize("own", workbench_files.SETTINGS, ids=lambda own: own.name)
+def test_the_command_line_understands_every_setting(
+    own: workbench_files.Own, tmp_path: Path
+) -> None:
+    given = inputs.Inputs("lenet", tmp_path, tmp_path / "data.npz", tmp_path)
+    wish = parse(workbench_files.words(given, own, tmp_path / "out"), "en")
+    assert not isinstance(wish, str)
+    assert recipe_of(wish) != Recipe()
+    assert wish.formats == own.format
+
+
+def test_a_described_model_can_be_built_again(tmp_path: Path) -> None:
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    model: Any = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255, offset=-0.5),
+            layers.Conv2D(2, 3, strides=2, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9, epsilon=1e-2),
+            layers.ReLU(),
+            layers.DepthwiseConv2D(3, activation="relu"),
+            layers.MaxPooling2D(3, strides=2),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.save(tmp_path / "tiny.keras")
+    inputs.describe(tmp_path / "tiny.keras")
+    again = inputs.Inputs("tiny", tmp_path, tmp_path, tmp_path).keras_2(keras)
+    images = np.random.default_rng(0).uniform(0, 255, (5, 28, 28, 1))
+    assert np.array_equal(model(images), again(images))
