@@ -18,7 +18,7 @@ INTER_OP_THREADS = 1
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Send what native code writes to file descriptor 2 nowhere.
 
     TensorFlow writes there before its own log level counts, and Jupyter shows it as a
@@ -39,7 +39,7 @@ def _silence() -> Iterator[None]:
 def _start() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _silence():
+    with silence():
         import keras
         import tensorflow as tf
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 24 * 2**20
 WORK = 2_000_000_000
 MOST_ROWS = 4096
+TILE_BYTES = 2 * 2**20
+MOST_TILE_ROWS = 64
 _STEP = 64
 # Even a large model is run on a few samples at once, where memory allows.
 _FEWEST_ROWS = 4
@@ -44,6 +46,17 @@ def batch_rows(operations: Iterable[tf.Operation], *, loop_macs: int) -> int:
     fitting = LARGEST_BYTES // max([1, *map(_nbytes, taken)])
     rows = min(MOST_ROWS, fitting, max(fast, _FEWEST_ROWS))
     return rows // _STEP * _STEP or max(1, rows)
+
+
+def tile_rows(operations: Iterable[tf.Operation]) -> int:
+    """Samples at once where memory is used again: as many as the caches hold."""
+    largest = max([1, *map(_nbytes, operations)])
+    return 2 ** (max(1, min(MOST_TILE_ROWS, TILE_BYTES // largest)).bit_length() - 1)
+
+
+def is_convolution(operation: tf.Operation) -> bool:
+    """Whether an operation is a convolution."""
+    return operation.type in _CONVOLUTIONS
 
 
 def work(operations: Iterable[tf.Operation], *, loop_macs: int) -> int:

@@ -22,14 +22,13 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from workbench.engine.batching import batch_rows, sizes, tensor_bytes, work
-from workbench.engine.piece import Piece
+from workbench.engine.piece import Piece, is_close
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _IMPURE = re.compile(r"^(?!Stateless).*(Assign|Scatter(Add|Update)|Random|PyFunc)")
 _TRIED = (1, 2)
-_CLOSE = 1e-4
 _PLACES = 8
 
 
@@ -71,6 +70,10 @@ class Program:
     Attributes:
         cuts: From front to back; the first is the model's inputs.
         end: The index that stands for the model's outputs.
+        operations: All of the graph, in order.
+        data: Names of the operations that depend on the samples.
+        is_impure: Whether it writes a variable or draws random numbers.
+        weight_bytes: Memory of the variables.
     """
 
     def __init__(
@@ -83,13 +86,15 @@ class Program:
         """Read the graph, find the cuts, try them out."""
         # The graph lives as long as the function does.
         self._traced = traced
-        self._operations: list[tf.Operation] = traced.graph.get_operations()
+        self.operations: list[tf.Operation] = traced.graph.get_operations()
         self._inputs: list[tf.Tensor] = list(traced.inputs[: len(samples)])
-        self._outputs: list[tf.Tensor] = list(traced.outputs)
+        self._outputs: tuple[tf.Tensor, ...] = tuple(traced.outputs)
         self._captures = list(traced.graph.captures)
         self._definition = traced.graph.as_graph_def()
         self._pieces: dict[tuple[int, int], Piece] = {}
-        self._data = {tensor.op.name for tensor in self._inputs}
+        self.data = {tensor.op.name for tensor in self._inputs}
+        self.is_impure = self._is_impure()
+        self.weight_bytes = sum(map(tensor_bytes, variables.values()))
         self._uses = self._first_uses(variables)
         self.cuts = self._find(kernels, samples)
         self.end = len(self.cuts)
@@ -103,9 +108,22 @@ class Program:
         """What runs from one cut to a later one, or to the `end`; compiled once."""
         key = (start, stop)
         if key not in self._pieces:
-            made = self._outputs if stop == self.end else self.cuts[stop].tensors
-            self._pieces[key] = self._extract(self.cuts[start].tensors, made)
+            self._pieces[key] = self.extract(self.tensors(start), self.tensors(stop))
         return self._pieces[key]
+
+    def extract(self, given: Sequence[tf.Tensor], made: Sequence[tf.Tensor]) -> Piece:
+        """What leads from some tensors of the graph to others, compiled now."""
+        return Piece(self._definition, self._captures, given, made)
+
+    def tensors(self, cut: int) -> tuple[tf.Tensor, ...]:
+        """What is alive at a cut; the outputs at the end."""
+        return self._outputs if cut == self.end else self.cuts[cut].tensors
+
+    def between(self, start: int, stop: int) -> list[tf.Operation]:
+        """The operations from one cut to a later one that depend on the samples."""
+        last = None if stop == self.end else self.cuts[stop].position
+        part = self.operations[self.cuts[start].position : last]
+        return [operation for operation in part if operation.name in self.data]
 
     def rows(self, cut: int) -> int:
         """How many samples to run at once from a cut on."""
@@ -153,11 +171,11 @@ class Program:
             if id(outer) in names
         }
         uses: dict[str, int] = {}
-        for number, operation in enumerate(self._operations):
+        for number, operation in enumerate(self.operations):
             makers = [tensor.op.name for tensor in operation.inputs]
             read = _NOTHING.union(*(reads.get(name, _NOTHING) for name in makers))
-            if not self._data.isdisjoint(makers):
-                self._data.add(operation.name)
+            if not self.data.isdisjoint(makers):
+                self.data.add(operation.name)
                 for address in read:
                     uses.setdefault(address, number)
             elif read:
@@ -168,7 +186,7 @@ class Program:
         self, kernels: Iterable[str], samples: Sequence[tf.Tensor]
     ) -> tuple[Cut, ...]:
         start = Cut(0, tuple(self._inputs), 0)
-        if self._is_impure():
+        if self.is_impure:
             return (start,)
         lives = self._lives()
         places = sorted({self._uses[path] for path in kernels if path in self._uses})
@@ -197,12 +215,12 @@ class Program:
 
     def _lives(self) -> list[_Life]:
         """Of every tensor that depends on the samples, in order."""
-        number = {operation.name: i for i, operation in enumerate(self._operations)}
+        number = {operation.name: i for i, operation in enumerate(self.operations)}
         made = {t.name: (t, -1) for t in self._inputs}
         last: dict[str, int] = {}
-        for i, operation in enumerate(self._operations):
+        for i, operation in enumerate(self.operations):
             for tensor in operation.inputs:
-                if tensor.op.name in self._data:
+                if tensor.op.name in self.data:
                     made.setdefault(tensor.name, (tensor, number[tensor.op.name]))
                     last[tensor.name] = i
         return [_Life(t, born, last.get(name, -1)) for name, (t, born) in made.items()]
@@ -230,7 +248,7 @@ class Program:
         self, tensors: Sequence[tf.Tensor], samples: Sequence[tf.Tensor]
     ) -> dict[str, int]:
         """Bytes a sample of each tensor whose rows are samples; inputs are free."""
-        piece = self._extract(self._inputs, tensors)
+        piece = self.extract(self._inputs, tensors)
         middle, end = _TRIED[0], sum(_TRIED)
         whole = piece([array[:end] for array in samples])
         front = piece([array[:middle] for array in samples])
@@ -258,15 +276,11 @@ class Program:
         steps = max([*sizes(array), 1][1] for array in samples)
         rows: list[int] = []
         works: list[int] = []
-        for cut in self.cuts:
-            behind = self._operations[cut.position :]
-            data = [operation for operation in behind if operation.name in self._data]
+        for cut in range(self.end):
+            data = self.between(cut, self.end)
             rows.append(batch_rows(data, loop_macs=weights * steps))
             works.append(work(data, loop_macs=weights * steps))
         return rows, works
-
-    def _extract(self, given: Sequence[tf.Tensor], made: Sequence[tf.Tensor]) -> Piece:
-        return Piece(self._definition, self._captures, given, made)
 
 
 def _may_carry(tensor: tf.Tensor) -> bool:
@@ -279,12 +293,7 @@ def _is_by_sample(whole: tf.Tensor, parts: Sequence[tf.Tensor]) -> bool:
     """Whether rows are samples, whichever others are in the batch."""
     if [part.shape[0] for part in parts] != list(_TRIED):
         return False
-    joined = tf.cast(tf.concat(parts, 0), tf.float32)
-    expected = tf.cast(whole, tf.float32)
-    if joined.shape != expected.shape:
-        return False
-    gap = float(tf.reduce_max(tf.abs(joined - expected)))
-    return gap <= _CLOSE * (1 + float(tf.reduce_max(tf.abs(expected))))
+    return is_close(tf.concat(parts, 0), whole)
 
 
 _NOTHING: frozenset[str] = frozenset()

@@ -97,8 +97,11 @@ class Order:
         everywhere = squares.sum() / len(seen)
         spread = np.sqrt((squares + len(_RATES) * everywhere) / (drawn + len(_RATES)))
         nodes = self._nodes / np.maximum(spread, _TINY)[:, None]
-        tails = 1 - nodes / np.sqrt(4 + nodes**2) * (1 + 2 / (4 + nodes**2))
-        return tails.mean(axis=1) / 2
+        # With s = t / sqrt(4 + t**2) the tail is (1 - s)**2 (2 + s) / 4; 1 - s is
+        # written without a difference, which would leave rounding noise far out.
+        sines = nodes / np.sqrt(4 + nodes**2)
+        gaps = 4 / ((4 + nodes**2) * (1 + sines))
+        return (gaps**2 * (2 + sines) / 4).mean(axis=1)
 
     @cached_property
     def _nodes(self) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_CLOSE = 1e-4
+
 
 class Piece:
     """What leads from some tensors of a graph to others, compiled.
@@ -60,6 +62,15 @@ class Piece:
         if self._run is not None:
             found |= zip(self._names, self._run(*arrays), strict=True)
         return [found[name] for name in self._made]
+
+
+def is_close(found: tf.Tensor, expected: tf.Tensor) -> bool:
+    """Whether two results differ by no more than the rounding of float32."""
+    if found.shape != expected.shape:
+        return False
+    found, expected = (tf.cast(tensor, tf.float32) for tensor in (found, expected))
+    gap = float(tf.reduce_max(tf.abs(found - expected)))
+    return gap <= _CLOSE * (1 + float(tf.reduce_max(tf.abs(expected))))
 
 
 def _subgraph(

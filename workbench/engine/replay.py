@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.engine.cache import Rows, Source
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from workbench.core.network import Network
     from workbench.engine.cache import ActivationCache
     from workbench.engine.cuts import Program
+    from workbench.engine.flat_program import Runner
     from workbench.engine.live import LiveModel
-    from workbench.engine.piece import Piece
 
 _RECENT = 4
 _WORTHWHILE = 0.05
@@ -44,14 +45,14 @@ class _Route:
     """How a network is run.
 
     Attributes:
-        program: Its graph.
+        live: The model, which holds the network while a batch runs.
         source: Where to start from.
         start: The cut there.
         filled: Activations to keep, or kept for the first samples already.
         target: The cut of those; `start` where there are none.
     """
 
-    program: Program
+    live: LiveModel
     source: Source
     start: int
     filled: Rows | None
@@ -60,20 +61,22 @@ class _Route:
     def batches(self, row: int, total: int, beside: Executor | None) -> list[Batch]:
         """Run one batch from a row on, and the next one beside it.
 
-        An operation keeps two cores busy for part of its time only: two batches at once
-        fill the gaps.
+        An operation of TensorFlow keeps two cores busy for part of its time only: two
+        batches at once fill the gaps.
         """
         spans = [self._span(row)]
-        if beside is not None and spans[0].stop < total:
-            spans.append(self._span(spans[0].stop))
         # Compiled here, one after the other.
-        pieces = [self._pieces(span) for span in spans]
+        runners = [self._runners(spans[0].cut)]
+        is_flat = any(runner.is_flat for runner in runners[0])
+        if beside is not None and not is_flat and spans[0].stop < total:
+            spans.append(self._span(spans[0].stop))
+            runners.append(self._runners(spans[1].cut))
         others = [
-            beside.submit(_run, span, pair)
-            for span, pair in zip(spans[1:], pieces[1:], strict=True)
+            beside.submit(_run, span, each)
+            for span, each in zip(spans[1:], runners[1:], strict=True)
             if beside is not None
         ]
-        found = [_run(spans[0], pieces[0]), *(other.result() for other in others)]
+        found = [_run(spans[0], runners[0]), *(other.result() for other in others)]
         batches: list[Batch] = []
         for span, (kept, outputs) in zip(spans, found, strict=True):
             if self.filled is not None and self.filled.filled == span.start:
@@ -85,15 +88,13 @@ class _Route:
         is_there = self.filled is not None and self.filled.filled > row
         cut = self.target if is_there else self.start
         source: Any = self.filled if is_there else self.source
-        stop = min(source.stop_after(row), row + self.program.rows(cut))
+        stop = min(source.stop_after(row), row + self.live.program.rows(cut))
         return _Span(row, stop, cut, source)
 
-    def _pieces(self, span: _Span) -> tuple[Piece | None, Piece]:
+    def _runners(self, cut: int) -> list[Runner]:
         """What leads to the activations to keep, and from there to the outputs."""
-        last = self.program.piece(self.target, self.program.end)
-        if span.cut == self.target:
-            return None, last
-        return self.program.piece(span.cut, self.target), last
+        ends = dict.fromkeys((cut, self.target, self.live.program.end))
+        return [self.live.runner(*pair) for pair in pairwise(ends)]
 
 
 class _Span(NamedTuple):
@@ -106,13 +107,13 @@ class _Span(NamedTuple):
 
 
 def _run(
-    span: _Span, pieces: tuple[Piece | None, Piece]
+    span: _Span, runners: Sequence[Runner]
 ) -> tuple[Sequence[tf.Tensor], list[tf.Tensor]]:
     """The activations at the target, and the outputs."""
-    first, last = pieces
+    *before, last = runners
     tensors = span.source.take(span.start, span.stop)
-    if first is not None:
-        tensors = first(tensors)
+    for runner in before:
+        tensors = runner(tensors)
     return tensors, last(tensors)
 
 
@@ -143,23 +144,30 @@ class Replay:
                 the same order every time.
         """
         route: _Route | None = None
-        row = 0
-        with ThreadPoolExecutor(1) as beside:
-            while row < total:
-                with self._lock:
-                    self._live.assign(network)
-                    if route is None:
-                        route = self._route(inputs, total if is_kept else 0)
-                    # The first answer is wanted soon, so it is computed alone.
-                    batches = route.batches(row, total, beside if row else None)
+
+        def step(row: int) -> list[Batch]:
+            nonlocal route
+            with self._lock:
+                self._live.assign(network)
+                if route is None:
+                    route = self._route(inputs, total if is_kept else 0)
+                # The first answer is wanted soon, so it is computed alone.
+                return route.batches(row, total, beside if row else None)
+
+        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(1) as beside:
+            waiting = ahead.submit(step, 0)
+            while waiting is not None:
+                batches = waiting.result()
                 row = batches[-1].stop
+                # Whoever takes these batches has work with them meanwhile.
+                waiting = ahead.submit(step, row) if row < total else None
                 yield from batches
 
     def _route(self, inputs: Source, total: int) -> _Route:
         """Where to start and what to keep; with a total of 0 from the inputs."""
-        program = self._live.program
         if not total:
-            return _Route(program, inputs, 0, None, 0)
+            return _Route(self._live, inputs, 0, None, 0)
+        program = self._live.program
         keys = program.keys(self._live.state, self._live.kind)
         start, source = self._deepest(keys, inputs, total)
         target = self._target(program, total)
@@ -168,7 +176,7 @@ class Replay:
             nbytes = program.cuts[target].bytes_per_sample * total
             filled = self._cache.get(keys[target])
             filled = filled or self._cache.make(keys[target], total, nbytes)
-        return _Route(program, source, start, filled, max(start, target))
+        return _Route(self._live, source, start, filled, max(start, target))
 
     def _deepest(
         self, keys: list[str], inputs: Source, total: int
