@@ -42,6 +42,8 @@ class Own:
 SETTINGS = (
     Own("dynamic int8", ("--bits", "8"), "tflite"),
     Own("full int8", ("--bits", "8", "--activation-bits", "8"), "tflite-int8"),
+    Own("6 bits", ("--bits", "6"), "tflite-exact"),
+    Own("5 bits", ("--bits", "5"), "tflite-exact"),
     Own("4 bits", ("--bits", "4"), "tflite-exact"),
     Own("50% pruned, 8 bits", ("--sparsity", "0.5", "--bits", "8"), "tflite"),
     Own("80% pruned, 8 bits", ("--sparsity", "0.8", "--bits", "8"), "tflite"),
