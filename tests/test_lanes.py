@@ -180,7 +180,7 @@ def test_a_task_begins_when_the_one_before_has_been_heard():
 
         lanes.submit("first", first)
         lanes.submit("second", second)
-        time.sleep(0.2)  # noqa: ASYNC251  # The loop is busy while the lane is not.
+        time.sleep(0.2)  # The loop is busy while the lane is not.
         while len(heard) < 2:
             await asyncio.sleep(0.01)
         await asyncio.to_thread(lanes.close)

@@ -19,14 +19,14 @@ from workbench.panels.figures import live_chart, sparsity, tradeoff
 from workbench.panels.layer_table import layer_table
 from workbench.panels.retraining import retraining
 from workbench.panels.saving import saving
-from workbench.panels.scope import Scope
+from workbench.panels.scope import Scope, close_tree
 from workbench.panels.settings import settings
 from workbench.panels.status import status
 from workbench.panels.topbar import topbar
 from workbench.panels.verdict import verdict
 from workbench.serve import DATA_VARIABLE, MODEL_VARIABLE
 from workbench.session import Session
-from workbench.text import LANGUAGES, say
+from workbench.text import LANGUAGES
 
 if TYPE_CHECKING:
     from workbench.panels.controls import Control
@@ -51,6 +51,8 @@ class Dashboard(ipywidgets.VBox):
         session: The session behind the screen.
     """
 
+    _scope: Scope | None = None
+
     def __init__(
         self,
         model: Any = None,
@@ -74,7 +76,6 @@ class Dashboard(ipywidgets.VBox):
             model = query.get("demo", self._demos[0])
             model = model if model in self._demos else self._demos[0]
         lang = lang or query.get("lang", "en")
-        self._scope: Scope | None = None
         name = name or query.get("session") or _notebook_session(model, data)
         self._open(model, data, name, lang if lang in LANGUAGES else "en", query)
 
@@ -87,16 +88,15 @@ class Dashboard(ipywidgets.VBox):
             message = ipywidgets.HTML(
                 f'<p class="wb-error-note">{escape(error.text(lang))}</p>'
             )
-            self.children = (message,)
+            self._show(message)
             return
         self.session.follow(query)
         self._build()
-        self.session.observe(lambda _: self._build(), "lang")
         self.session.observe(lambda _: self._write_address(), ["lang", "selection"])
         self._write_address()
 
     def _build(self) -> None:
-        """Draw every panel in the session's language."""
+        """Draw every panel."""
         if self._scope is not None:
             self._scope.close()
         scope = self._scope = Scope(self.session, self._address)
@@ -121,7 +121,7 @@ class Dashboard(ipywidgets.VBox):
             below,
             _bottom(scope, sliders),
         )
-        self.children = (self._address, frame)
+        self._show(self._address, frame)
         parts = {name: slider.widget for name, slider in sliders.items()}
         parts |= {
             "presets": groups[0],
@@ -141,6 +141,27 @@ class Dashboard(ipywidgets.VBox):
             for name, part in parts.items():
                 act = part.add_class if name in hidden else part.remove_class
                 act("wb-hidden")
+
+    def _show(self, *children: ipywidgets.Widget) -> None:
+        """Put widgets on the screen in place of those that are there, for good."""
+        gone = [child for child in self.children if child not in children]
+        self.children = children
+        for child in gone:
+            close_tree(child)
+
+    def close(self) -> None:
+        """End the session, and take the screen away in the page and the kernel."""
+        if self._scope is not None and self.comm is not None:
+            self._scope.close()
+            self._scope.session.close()
+            self._show()
+            close_tree(self._address)
+            self.layout.close()
+        super().close()
+
+    def __del__(self) -> None:
+        """Wait for no thread: they are gone already where Python ends."""
+        super().close()
 
     def _choose_demo(self, name: str) -> None:
         lang = self.session.lang
@@ -199,9 +220,8 @@ def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
             (chip.add_class if one == name else chip.remove_class)("mod-active")
 
     for name in sliders:
-        chip = ipywidgets.Button(
-            description=say(f"screen.chip.{name}", scope.session.lang)
-        )
+        chip = ipywidgets.Button()
+        scope.words(chip, description=f"screen.chip.{name}")
         chip.add_class("wb-chip")
         chip.on_click(lambda _, name=name: choose(name))
         chips.append(chip)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from workbench.core.bins import weight_bins
+from workbench.core.bins import tensor_bins
 from workbench.core.compress import activation_grids, compress
 from workbench.core.cost import sizes
 from workbench.core.errors import UserError
@@ -20,7 +18,7 @@ from workbench.core.network import array_digest
 from workbench.core.snapshot import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from workbench.core.measurement import Retrained
@@ -32,6 +30,14 @@ if TYPE_CHECKING:
 
 def opening(session: Session, task: Task) -> Iterator[Delivery]:
     """Open model and data, measure the original, check it, calibrate."""
+    try:
+        yield from _opening(session, task)
+    finally:
+        # However it ends: what it did not bring is not waited for any more.
+        session.lanes.post(lambda: session.set(is_opening=False))
+
+
+def _opening(session: Session, task: Task) -> Iterator[Delivery]:
     yield session.saying("session.loading_tensorflow")
     from workbench.engine.calibrator import Calibrator
     from workbench.engine.check import check
@@ -78,8 +84,9 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
 
 def binning(session: Session) -> Iterator[Delivery]:
     """Bin every kernel's weights for the browser."""
+    axes = {site.path: site.channel_axes for site in session.sites}
     bins = {
-        path: weight_bins(np.sort(values, axis=None))
+        path: tensor_bins(values, axes[path])
         for path, values in session.weights.items()
         if values.size
     }
@@ -192,10 +199,22 @@ def saving(session: Session, task: Task, wish: Saving) -> Iterator[Delivery]:
     yield session.saying("session.saved", folder=str(wish.folder))
 
 
+def packing(
+    session: Session, folder: Path, give: Callable[[str, bytes], None]
+) -> Iterator[Delivery]:
+    """Put a saved folder into one file and give that away."""
+    from workbench.export.archive import zipped
+
+    yield session.saying("session.packing")
+    content = zipped(folder)
+    yield lambda: give(f"{folder.name}.zip", content)
+    yield session.saying("")
+
+
 def _wished(session: Session, wish: Saving) -> Outcome:
     """The outcome of the wish, where the preview had not caught up with it."""
     outcome = wish.outcome
-    if outcome.recipe.plans != wish.recipe.plans:
+    if outcome.recipe.compression != wish.recipe.compression:
         network = network_for(session, wish.recipe)
         outcome = Outcome(
             wish.recipe, network, sizes(network, session.other_parameters)

@@ -22,7 +22,7 @@ from workbench.memory import Earlier, Memory
 from workbench.state import State, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from workbench.core.measurement import Progress, Retrained
     from workbench.core.tensor import Site
@@ -220,6 +220,20 @@ class Session(State):
             "session.saving", lambda task: jobs.saving(self, task, job)
         )
 
+    def pack(self, give: Callable[[str, bytes], None]) -> None:
+        """Make one file of what was saved last, on the task lane.
+
+        Args:
+            give: Called on the event loop with the file's name and content.
+
+        Raises:
+            UserError: If nothing was saved yet.
+        """
+        if self.saved is None:
+            raise UserError("session.not_saved_yet")
+        folder = Path(self.saved.folder)
+        self.lanes.submit("session.packing", lambda _: jobs.packing(self, folder, give))
+
     def close(self) -> None:
         """Stop what runs and end the threads."""
         for task in (self._training, self.task):
@@ -313,7 +327,7 @@ class Session(State):
         self.recipe = timeline.now
         if timeline.now != earlier:
             self._go_on()
-        if timeline.now.plans != earlier.plans:
+        if timeline.now.compression != earlier.compression:
             self.preview()
         elif timeline.now != earlier:
             self.remember()

@@ -44,7 +44,7 @@ class State(traitlets.HasTraits):
         workload: The opened `workbench.engine.workload.Workload`; None until it is.
         sites: The model's kernels, `workbench.core.tensor.Site`.
         weights: Their original values by path, float32.
-        bins: Their `WeightBins` by path, for the browser; empty until computed.
+        bins: Their `TensorBins` by path, for the browser; empty until computed.
         recipe: What the user wishes for.
         selection: Paths of the selected kernels; empty means all.
         budget: Bytes to stay below; None for no budget.
@@ -55,6 +55,7 @@ class State(traitlets.HasTraits):
         after: The `Outcome` of the last retraining.
         retrained: The last `Retrained` network.
         progress: `Progress` reports of the running or last retraining.
+        is_opening: Whether model and data are still being opened and measured.
         is_retraining: Whether one runs or waits.
         is_calibrated: Whether ranges of activations are known.
         history: Every `Visit`.
@@ -77,6 +78,7 @@ class State(traitlets.HasTraits):
     after: Any = traitlets.Any(None)
     retrained = traitlets.Any(None)
     progress: Any = traitlets.Tuple()
+    is_opening = traitlets.Bool(default_value=True)
     is_retraining = traitlets.Bool(default_value=False)
     is_calibrated = traitlets.Bool(default_value=False)
     history: Any = traitlets.Tuple()
@@ -107,9 +109,16 @@ class State(traitlets.HasTraits):
 
         return say
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether there is a score, or one to wait for."""
+        if self.workload is not None and self.workload.data.test is None:
+            return False
+        return self.is_opening or self.original is not None
+
     def result(self) -> Outcome | None:
-        """The outcome that would be saved: after retraining where that is current."""
-        return self.before if self.snapshot().is_after_stale else self.after
+        """What would be saved now."""
+        return self.snapshot().result
 
     def snapshot(self) -> Snapshot:
         """A frozen view for charts and reports."""
@@ -132,7 +141,7 @@ class State(traitlets.HasTraits):
             classes=workload.data.class_names if workload else (),
             labels=_labels(workload),
             lang=self.lang,
-            is_scored=workload is None or workload.data.test is not None,
+            is_scored=self.is_scored,
         )
 
 

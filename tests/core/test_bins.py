@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.core.bins import weight_bins
+from workbench.core.bins import BINS, GROUPS, tensor_bins, weight_bins
 
 
 def test_bins_keep_every_sum() -> None:
@@ -34,3 +34,39 @@ def test_equal_weights_are_one_bin(values: list[float]) -> None:
     bins = weight_bins(np.array(values, np.float32))
     assert bins.counts.tolist() == [len(values)]
     assert bins.edges[1] > bins.edges[0]
+
+
+def test_few_weights_have_a_bin_each() -> None:
+    weights = np.random.default_rng(1).normal(size=(20, 9)).astype(np.float32)
+    found = tensor_bins(weights, (1,))
+    assert len(found.groups) == 9
+    for channel, group in enumerate(found.groups):
+        assert set(group.bins.counts.tolist()) == {1}
+        assert group.largest == pytest.approx(np.abs(weights[:, channel]).max())
+
+
+@pytest.mark.parametrize("axes", [(), (0,), (3,), (2, 3), (0, 2)])
+def test_channels_are_scaled_to_the_range_of_their_group(axes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=(3, 3, 40, 30)).astype(np.float32)
+    weights *= np.exp(rng.normal(size=30)).astype(np.float32)
+    found = tensor_bins(weights, axes)
+    assert sum(int(group.bins.counts.sum()) for group in found.groups) == weights.size
+    assert len(found.groups) <= GROUPS
+    assert sum(group.bins.counts.size for group in found.groups) <= BINS
+    assert (found.low, found.high) == (weights.min(), weights.max())
+    for group in found.groups:
+        ends = np.abs(group.bins.edges[[0, -1]])
+        assert ends.max() == pytest.approx(group.largest, rel=1e-5)
+        assert group.low <= 0 <= group.high
+
+
+def test_a_channel_of_zeros_stays_one() -> None:
+    weights = np.ones((100, 40), np.float32)
+    weights[:, :7] = 0
+    counts = [
+        group.bins.counts[np.searchsorted(group.bins.edges, 0, side="right") - 1]
+        for group in tensor_bins(weights, (1,)).groups
+        if group.bins.edges[0] <= 0
+    ]
+    assert sum(counts) == 700

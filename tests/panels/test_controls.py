@@ -14,7 +14,9 @@ def moves():
 @pytest.fixture
 def control(moves):
     widget = ipywidgets.FloatSlider(min=0, max=1, step=0.001)
-    return Control("Sparsity", "help", widget, moves.append)
+    made = Control(widget, moves.append)
+    made.describe("Sparsity", "help")
+    return made
 
 
 def test_showing_is_no_move_and_a_move_is(control, moves):

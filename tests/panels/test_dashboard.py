@@ -114,7 +114,7 @@ def test_choosing_another_demo_does_not_wait_for_the_old_one(dense, monkeypatch)
         assert old.is_retraining
         while old.is_retraining:
             await asyncio.sleep(0.01)
-        await asyncio.to_thread(screen.session.close)
+        screen.close()
         return old.progress[-1].epoch
 
     assert asyncio.run(asyncio.wait_for(scene(), 60)) < 1000

@@ -4,6 +4,13 @@ Half of the edges are evenly spread over the range and half over the weights, so
 sparse tails and the crowd around zero are both told apart. Moments are taken about
 each bin's middle: sums of squares about zero lose, in float32, the small errors of
 wide grids.
+
+A grid has a scale for each channel. So channels of alike range share their bins, each
+scaled to the range that they have together: then one grid rounds all of them, as their
+own grids do. Few weights have a bin each, and each channel bins of its own: from those
+everything is exact. Of many weights the fraction of zeros is good to 0.3 points and the
+SQNR to 0.2 dB on symmetric min-max grids; to 1.2 points on asymmetric ones, where each
+channel has a zero point of its own; to 4 points and 1.5 dB where the range is fitted.
 """
 
 from __future__ import annotations
@@ -13,9 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.core.channels import channels_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BINS = 2048
+GROUPS = 16
 _CHUNK = 1 << 20
 
 
@@ -43,6 +54,43 @@ class WeightBins:
         return sum(part.nbytes for part in parts)
 
 
+@dataclass(frozen=True, eq=False)
+class ChannelBins:
+    """The weights of some channels, each scaled so that its largest is `largest`.
+
+    Attributes:
+        bins: Bins of the scaled weights.
+        largest: Root mean square of the channels' largest magnitudes.
+        low: A scaled channel's typical smallest weight, at most 0.
+        high: A scaled channel's typical largest weight, at least 0.
+    """
+
+    bins: WeightBins
+    largest: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class TensorBins:
+    """The weights of a tensor.
+
+    Attributes:
+        groups: Its channels, those of alike range together.
+        low: Smallest weight, at most 0.
+        high: Largest weight, at least 0.
+    """
+
+    groups: tuple[ChannelBins, ...]
+    low: float
+    high: float
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes to send."""
+        return sum(group.bins.nbytes for group in self.groups)
+
+
 def weight_bins(
     ordered: NDArray[np.float32], uniform: int = 1024, quantiles: int = 1024
 ) -> WeightBins:
@@ -54,17 +102,103 @@ def weight_bins(
         quantiles: Further edges, evenly spread over the weights.
 
     Returns:
-        At most ``uniform + quantiles`` bins; equal edges are one.
+        At most ``uniform + quantiles`` bins; equal edges are one. Where there are no
+        more weights than that, each has a bin of its own.
     """
-    even = np.linspace(ordered[0], ordered[-1], uniform + 1, dtype=np.float32)
-    places = np.linspace(0, ordered.size - 1, quantiles + 1)[1:-1].astype(np.int64)
-    edges = np.unique(np.concatenate([even, ordered[places]]))
-    if edges.size == 1:
-        edges = np.append(edges, np.nextafter(edges, np.float32(np.inf)))
+    edges = _edges(ordered, uniform, quantiles)
     ends = np.searchsorted(ordered, edges)
     ends[-1] = ordered.size
     first, second = _moments(ordered, edges, ends)
     return WeightBins(edges, np.diff(ends).astype(np.uint32), first, second)
+
+
+def tensor_bins(
+    values: NDArray[np.float32], channel_axes: tuple[int, ...] = ()
+) -> TensorBins:
+    """Bin a tensor, channels of alike range together.
+
+    Args:
+        values: At least one weight, float32.
+        channel_axes: Axes with a scale of their own.
+
+    Returns:
+        At most `GROUPS` groups of channels and about `BINS` bins; no more than `BINS`
+        weights have a bin each, in a group for each channel.
+    """
+    channels = _by_channel(values, channel_axes)
+    low = channels.min(axis=(0, 2), initial=0).astype(np.float64)
+    high = channels.max(axis=(0, 2), initial=0).astype(np.float64)
+    largest = np.maximum(-low, high)
+    # A channel of zeros stays one, whatever it is scaled to.
+    largest[largest == 0] = largest[largest > 0].min(initial=1)
+    is_exact = values.size <= BINS
+    groups = _each(largest.size) if is_exact else _groups(largest)
+    half = values.size if is_exact else BINS // len(groups) // 2
+    made: list[ChannelBins] = []
+    for members in groups:
+        typical = float(np.sqrt(np.square(largest[members]).mean()))
+        factors = typical / largest[members]
+        scaled = channels[:, members] * factors[:, None].astype(np.float32)
+        made.append(
+            ChannelBins(
+                weight_bins(np.sort(scaled, axis=None), half, half),
+                typical,
+                *_typical_range(low[members] * factors, high[members] * factors),
+            )
+        )
+    return TensorBins(tuple(made), float(low.min()), float(high.max()))
+
+
+def _by_channel(
+    values: NDArray[np.float32], axes: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """The tensor as (outer, channel, inner)."""
+    channels = channels_of(values.shape, axes)
+    if channels is not None:
+        return values.reshape(channels.outer, channels.count, channels.inner)
+    count = int(np.prod([values.shape[axis] for axis in axes]))
+    return np.moveaxis(values, axes, range(len(axes))).reshape(1, count, -1)
+
+
+def _each(count: int) -> list[NDArray[np.int64]]:
+    return [np.array([one], np.int64) for one in range(count)]
+
+
+def _groups(largest: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Channels of alike range: borders evenly spread over channels and over ranges."""
+    ranges = np.log(largest)
+    even = np.linspace(float(ranges.min()), float(ranges.max()), GROUPS // 2 + 2)
+    quantiles = np.quantile(ranges, np.linspace(0, 1, GROUPS // 2 + 1))
+    borders = np.unique(np.append(even[1:-1], quantiles[1:-1]))
+    ranks = np.searchsorted(borders, ranges, side="right")
+    found = [np.flatnonzero(ranks == rank) for rank in range(borders.size + 1)]
+    return [members for members in found if members.size]
+
+
+def _typical_range(
+    low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[float, float]:
+    """A range as wide as several are in the root mean square, alike about zero."""
+    width = float(np.sqrt(np.mean((high - low) ** 2)))
+    share = float(-low.sum() / max((high - low).sum(), np.finfo(np.float64).tiny))
+    return -width * share, width * (1 - share)
+
+
+def _edges(
+    ordered: NDArray[np.float32], uniform: int, quantiles: int
+) -> NDArray[np.float32]:
+    ends = ordered[[0, -1]]
+    if ordered.size <= uniform + quantiles:
+        # Halfway between neighbours, without a sum that could overflow.
+        inner = ordered[1:] / 2 + ordered[:-1] / 2
+    else:
+        places = np.linspace(0, ordered.size - 1, quantiles + 1)[1:-1]
+        even = np.linspace(float(ends[0]), float(ends[1]), uniform + 1)[1:-1]
+        inner = np.append(ordered[places.astype(np.int64)], even)
+    edges = np.unique(np.append(inner, ends).astype(np.float32))
+    if edges.size == 1:
+        edges = np.append(edges, np.nextafter(edges, np.float32(np.inf)))
+    return edges.astype(np.float32)
 
 
 def _moments(

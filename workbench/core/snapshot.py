@@ -61,7 +61,7 @@ class Snapshot:
         classes: Names of the classes; empty where there are none.
         labels: Class of each test sample, int64; None where there are none.
         lang: Language of the texts.
-        is_scored: Whether there are test data, so that a score can be expected.
+        is_scored: Whether there is a score, or one to wait for.
     """
 
     name: str
@@ -88,6 +88,11 @@ class Snapshot:
         if not self.selection:
             return self.sites
         return tuple(site for site in self.sites if site.path in self.selection)
+
+    @property
+    def result(self) -> Outcome | None:
+        """What would be saved: after retraining where that is current, else before."""
+        return self.before if self.is_after_stale else self.after
 
     @property
     def is_stale(self) -> bool:

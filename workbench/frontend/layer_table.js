@@ -1,5 +1,6 @@
 // The layer table: rows that can be selected, one by one or several at once.
 // On a phone the stylesheet turns its rows into cards.
+import { whenHandRests } from "./hand.js";
 
 function cell(tag, text, label, name) {
   const element = document.createElement(tag);
@@ -46,7 +47,13 @@ function render({ model, el, signal }) {
     model.save_changes();
   };
 
+  let asked = false;
+  const soon = () => {
+    if (!asked) whenHandRests(() => requestAnimationFrame(draw));
+    asked = true;
+  };
   const draw = () => {
+    asked = false;
     const focused = document.activeElement?.getAttribute?.("aria-label");
     const table = document.createElement("table");
     table.className = "wb-table";
@@ -66,9 +73,9 @@ function render({ model, el, signal }) {
   };
 
   const names = ["rows", "columns", "selected"];
-  for (const name of names) model.on(`change:${name}`, draw);
+  for (const name of names) model.on(`change:${name}`, soon);
   const stop = () => {
-    for (const name of names) model.off(`change:${name}`, draw);
+    for (const name of names) model.off(`change:${name}`, soon);
   };
   signal?.addEventListener("abort", stop);
   draw();

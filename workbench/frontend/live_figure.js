@@ -3,6 +3,7 @@ import { plotlyOfPage } from "./plotly_page.js";
 import { colourReader, wantsStillness, watchTheme } from "./theme.js";
 import { resolved, separators, themeTemplate } from "./figure_json.js";
 import { choosable, walkPoints } from "./figure_keys.js";
+import { whenHandRests } from "./hand.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, showTips: false };
 
@@ -41,6 +42,7 @@ async function render({ model, el, signal }) {
   };
   let Plotly = null;
   let drawing = false;
+  let asked = false;
   let wanted = true;
 
   // One drawing at a time; what came meanwhile is drawn once, the newest only. A
@@ -63,12 +65,17 @@ async function render({ model, el, signal }) {
     } finally {
       drawing = false;
     }
-    requestAnimationFrame(draw);
+    if (wanted) soon();
   }
 
+  const soon = () => {
+    if (asked) return;
+    asked = true;
+    whenHandRests(() => requestAnimationFrame(() => ((asked = false), draw())));
+  };
   const redraw = () => {
     wanted = true;
-    requestAnimationFrame(draw);
+    soon();
   };
   const describe = () => {
     const stale = model.get("stale");

@@ -1,78 +1,25 @@
 // Histogram, sparsity and SQNR while a slider moves, from bins that were sent once:
 // see panels/live_weights.py.
 import { colourReader, watchTheme } from "./theme.js";
-import {
-  compressed, decibel, gridOf, histogram, lampThresholds, thresholdFor, weightIndex,
-} from "./weight_index.js";
+import { barEdges, estimate, originalBars, thresholdsFor, together } from "./weight_estimate.js";
 import { drawWeights } from "./weight_canvas.js";
+import { rangeSearch } from "./weight_range.js";
+import { tensorOf } from "./weight_tensor.js";
 
-const BINS = 121;
-const WISHES = ["sparsity", "threshold", "bits"];
-
-function received({ path, fraction, edges, counts, first, second }) {
-  const own = ({ buffer, byteOffset, byteLength }) =>
-    buffer.slice(byteOffset, byteOffset + byteLength);
-  const index = weightIndex({
-    edges: new Float32Array(own(edges)),
-    counts: new Uint32Array(own(counts)),
-    first: new Float32Array(own(first)),
-    second: new Float32Array(own(second)),
-  });
-  return { path, fraction, ...index };
-}
-
-function sharedEdges(indexes) {
-  const largest = indexes.reduce((most, i) => Math.max(most, -i.low, i.high), 0) || 1;
-  const width = (2 * largest) / (BINS - 1);
-  return Float64Array.from({ length: BINS + 1 }, (_, at) => (at - BINS / 2) * width);
-}
-
-/**
- * What a wish does to every tensor.
- *
- * @param {object[]} indexes
- * @param {{by, sparsity, threshold, bits, scope, symmetric}} wish
- * @param {Set<string>} selected paths whose weights go into the histogram
- */
-function follow(indexes, wish, selected, edges) {
-  const common =
-    wish.by === "threshold" ? wish.threshold
-      : wish.scope === "global" ? thresholdFor(indexes, wish.sparsity)
-        : null;
-  const scored = wish.scope === "lamp" ? lampThresholds(indexes, wish.sparsity) : null;
-  const left = new Float64Array(BINS);
-  const width = edges[1] - edges[0];
-  const each = (value, count) => {
-    left[Math.min(Math.max(Math.floor((value - edges[0]) / width), 0), BINS - 1)] += count;
-  };
-  const tensors = indexes.map((index, at) => {
-    const threshold = common ?? scored?.[at] ?? thresholdFor([index], wish.sparsity);
-    const grid = gridOf(index, wish.bits, wish.symmetric, index.fraction);
-    const isShown = selected.has(index.path);
-    const { zeros, noise } = compressed(index, threshold, grid, isShown ? each : undefined);
-    const { path, size, signal } = index;
-    return { path, size, signal, zeros, noise, threshold, isShown };
-  });
-  // Several tensors, each with its own threshold, have none in common.
-  const shown = tensors.filter((tensor) => tensor.isShown);
-  const threshold = common ?? (shown.length === 1 ? shown[0].threshold : 0);
-  return { left, threshold, tensors };
-}
-
-function together(tensors) {
-  const sum = (name) => tensors.reduce((total, tensor) => total + tensor[name], 0);
-  return {
-    sparsity: sum("zeros") / (sum("size") || 1),
-    sqnr: decibel(sum("signal"), sum("noise")),
-  };
-}
+const WISHES = ["sparsity", "threshold", "bits", "by"];
+const OPTIONS = ["scope", "symmetric", "granularity", "range"];
+// A kernel that answers later than this to a hand's last move has its own mind.
+const ANSWER_MILLISECONDS = 1000;
+const SEARCH_MILLISECONDS = 2;
 
 function sliderRow(host, name, model, moved) {
-  const { low, high, step, label } = model.get("sliders")[name];
+  const { low, high, step } = model.get("sliders")[name];
   const row = host.appendChild(document.createElement("label"));
   row.className = "wb-weights-slider";
   const words = row.appendChild(document.createElement("span"));
-  words.textContent = label;
+  const label = () => (words.textContent = model.get("words")[name]);
+  model.on("change:words", label);
+  label();
   const input = Object.assign(document.createElement("input"), {
     type: "range", min: low, max: high, step, value: model.get(name),
   });
@@ -104,27 +51,29 @@ async function render({ model, el, signal }) {
   canvas.setAttribute("role", "img");
   const shows = {};
 
-  let indexes = [];
-  let edges, original;
+  let tensors = [];
+  let search, edges, original;
   let colours = null;
   let asked = false;
+  let answered;
   const moves = {};
   const wish = () => ({
-    ...Object.fromEntries(
-      [...WISHES, "by", "scope", "symmetric"].map((name) => [name, model.get(name)]),
-    ),
+    ...Object.fromEntries([...WISHES, ...OPTIONS].map((name) => [name, model.get(name)])),
     ...moves,
   });
 
   const draw = () => {
     asked = false;
-    if (signal.aborted || !indexes.length) return;
+    if (signal.aborted || !tensors.length) return;
     const began = performance.now();
-    const selected = new Set(model.get("selected"));
     const now = wish();
-    const result = follow(indexes, now, selected, edges);
-    const shown = result.tensors.filter((tensor) => tensor.isShown);
+    const thresholds = thresholdsFor(tensors, now);
+    // What there was no time for is looked for in the next frame.
+    if (!search(thresholds, now, SEARCH_MILLISECONDS)) soon();
+    const selected = new Set(model.get("selected"));
+    const result = estimate(tensors, thresholds, now, selected, edges);
     const exact = exactFor(model.get("exact"), now);
+    const shown = result.tensors.filter((tensor) => tensor.isShown);
     const total = exact ?? { ...together(shown), threshold: result.threshold };
     el.dataset.approximate = String(!exact);
     numbers.textContent = sentence(model.get("words"), total, !exact, model.get("lang"));
@@ -140,22 +89,33 @@ async function render({ model, el, signal }) {
     asked = true;
   };
   const select = () => {
-    const chosen = indexes.filter(({ path }) => model.get("selected").includes(path));
-    edges = sharedEdges(chosen);
-    original = new Float64Array(BINS);
-    for (const index of chosen) {
-      histogram(index, edges).forEach((count, at) => (original[at] += count));
-    }
+    const chosen = tensors.filter(({ path }) => model.get("selected").includes(path));
+    edges = barEdges(chosen);
+    original = originalBars(chosen, edges);
     soon();
   };
   const load = () => {
-    indexes = model.get("tensors").map(received);
+    tensors = model.get("tensors").map(tensorOf);
+    search = rangeSearch(tensors);
     select();
   };
   const move = (name, value) => {
+    clearTimeout(answered);
     moves[name] = value;
     if (name !== "bits") moves.by = name;
     soon();
+  };
+  // While the hand moves, the kernel's word is its answer to where the hand was before:
+  // what the hand did holds until the kernel says the same, or says something else for
+  // good.
+  const forget = (isDone) => {
+    for (const name of Object.keys(moves)) if (isDone(name)) delete moves[name];
+    soon();
+  };
+  const hear = () => {
+    forget((name) => moves[name] === model.get(name));
+    clearTimeout(answered);
+    answered = setTimeout(() => forget(() => true), ANSWER_MILLISECONDS);
   };
 
   for (const name of Object.keys(model.get("sliders"))) {
@@ -165,38 +125,39 @@ async function render({ model, el, signal }) {
       model.save_changes();
     });
   }
-  // The kernel's word replaces what the hand did before it.
   for (const name of WISHES) {
     model.on(`change:${name}`, () => {
-      delete moves[name];
+      hear();
       shows[name]?.(model.get(name));
     });
   }
-  model.on("change:by", () => delete moves.by);
   model.on("change:tensors", load);
   model.on("change:selected", select);
-  model.on("change:sparsity change:threshold change:bits change:by", soon);
-  model.on("change:scope change:symmetric change:exact change:words", soon);
+  model.on(OPTIONS.map((name) => `change:${name}`).join(" "), soon);
+  model.on("change:exact change:words", soon);
   watchTheme(() => ((colours = null), soon()), signal);
   const observer = new ResizeObserver(soon);
   observer.observe(canvas);
   signal.addEventListener("abort", () => observer.disconnect());
+  signal.addEventListener("abort", () => clearTimeout(answered));
   load();
 
   for (const [name, id] of Object.entries(model.get("followed"))) {
     const slider = await model.widget_manager.get_model(id);
     // What the kernel shows on a slider is not a hand that moves it.
-    const hear = () => slider._state_lock ?? move(name, valueOf(slider));
-    slider.on("change:value change:index", hear);
-    signal.addEventListener("abort", () => slider.off("change:value change:index", hear));
+    const follow = () => slider._state_lock ?? move(name, valueOf(slider));
+    slider.on("change:value change:index", follow);
+    signal.addEventListener("abort", () => slider.off("change:value change:index", follow));
   }
 }
 
 function exactFor(exact, now) {
   if (!exact.wish) return null;
-  const same = (name) => Math.abs(exact.wish[name] - now[name]) < 1e-9;
-  const isSame = exact.wish.by === now.by && same(now.by) && same("bits");
-  return isSame ? exact : null;
+  const same = (name) =>
+    typeof now[name] === "number"
+      ? Math.abs(exact.wish[name] - now[name]) < 1e-9
+      : exact.wish[name] === now[name];
+  return [now.by, "by", "bits", ...OPTIONS].every(same) ? exact : null;
 }
 
 function sentence(words, { sparsity, sqnr, threshold }, isApproximate, lang) {

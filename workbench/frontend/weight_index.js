@@ -2,7 +2,11 @@
 //
 // A bin knows its count and its first two moments about its middle (core/bins.py).
 // Where a threshold or a rounding border falls inside a bin, the bin's weights are
-// taken as evenly spread over it.
+// taken as evenly spread over it, unless they are all the same.
+
+// Weights that differ by less than a thousandth of their bin are the same.
+const SAME = 1e-6;
+const BISECTIONS = 24;
 
 /**
  * @typedef {object} Bins
@@ -12,26 +16,36 @@
  * @property {Float32Array} second sum of (w - middle)^2
  */
 
-/** Add to a tensor's bins what every move asks for. */
-export function weightIndex({ edges, counts, first, second }) {
+/**
+ * Add to bins what every move asks for.
+ *
+ * @param {Bins} bins
+ * @param {{low, high, largest}} [range] that a grid covers; the bins' own otherwise
+ */
+export function weightIndex({ edges, counts, first, second }, range) {
   const below = new Float64Array(edges.length);
+  const isPoint = new Uint8Array(counts.length);
   let signal = 0;
   for (let at = 0; at < counts.length; at++) {
-    below[at + 1] = below[at] + counts[at];
+    const count = counts[at];
+    below[at + 1] = below[at] + count;
     const middle = (edges[at] + edges[at + 1]) / 2;
-    signal += second[at] + middle * (2 * first[at] + middle * counts[at]);
+    signal += second[at] + middle * (2 * first[at] + middle * count);
+    const spread = second[at] - first[at] ** 2 / (count || 1);
+    isPoint[at] = Number(spread <= SAME * count * (edges[at + 1] - edges[at]) ** 2);
   }
+  const low = Math.min(edges[0], 0);
+  const high = Math.max(edges[counts.length], 0);
   return {
-    edges, counts, first, second, below, signal,
+    edges, counts, first, second, below, isPoint, signal,
     size: below[counts.length],
-    low: edges[0],
-    high: edges[edges.length - 1],
+    ...(range ?? { low, high, largest: Math.max(-low, high) }),
   };
 }
 
 /** How many weights lie below a value. */
 export function countBelow(index, value) {
-  const { edges, below, counts } = index;
+  const { edges, below, counts, isPoint } = index;
   if (value <= edges[0]) return 0;
   if (value >= edges[counts.length]) return index.size;
   let low = 0;
@@ -41,7 +55,9 @@ export function countBelow(index, value) {
     if (edges[middle] <= value) low = middle;
     else high = middle;
   }
-  const share = (value - edges[low]) / (edges[low + 1] - edges[low]);
+  const share = isPoint[low]
+    ? Number(pointAt(index, low) < value)
+    : (value - edges[low]) / (edges[low + 1] - edges[low]);
   return below[low] + share * counts[low];
 }
 
@@ -51,14 +67,14 @@ export function prunedBelow(index, threshold) {
   return countBelow(index, threshold) - countBelow(index, -threshold);
 }
 
-/** The threshold that prunes a fraction of several tensors' weights together. */
+/** The threshold that prunes a fraction of the weights of several indexes together. */
 export function thresholdFor(indexes, sparsity) {
   const size = indexes.reduce((sum, index) => sum + index.size, 0);
   const wanted = Math.round(sparsity * size);
   if (!wanted) return 0;
   let low = 0;
-  let high = indexes.reduce((most, i) => Math.max(most, -i.low, i.high), 0);
-  for (let step = 0; step < 40; step++) {
+  let high = indexes.reduce((most, index) => Math.max(most, index.largest), 0);
+  for (let step = 0; step < BISECTIONS; step++) {
     const middle = (low + high) / 2;
     const pruned = indexes.reduce((sum, index) => sum + prunedBelow(index, middle), 0);
     if (pruned < wanted) low = middle;
@@ -67,73 +83,26 @@ export function thresholdFor(indexes, sparsity) {
   return high;
 }
 
-const LAMP_STEPS = 256;
-
 /**
- * A tensor's thresholds, how many weights each prunes, and its LAMP score: the square
- * of the threshold over the energy of the weights that are left (core/allocation.py).
- */
-function lampTable(index) {
-  const largest = Math.max(-index.low, index.high);
-  const steps = Array.from({ length: LAMP_STEPS }, (_, at) => {
-    const threshold = largest * ((at + 1) / LAMP_STEPS) ** 2;
-    const left = index.signal - compressed(index, threshold, null).noise;
-    const pruned = Math.min(prunedBelow(index, threshold), index.size - 1);
-    return { threshold, pruned, score: threshold ** 2 / Math.max(left, threshold ** 2) };
-  });
-  return [{ threshold: 0, pruned: 0, score: 0 }, ...steps];
-}
-
-/** The threshold and the pruned weights of a tensor at a score, between two steps. */
-function atScore(table, score) {
-  let low = 0;
-  let high = table.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (table[middle].score <= score) low = middle;
-    else high = middle;
-  }
-  const [from, to] = [table[low], table[high]];
-  const share = Math.min((score - from.score) / (to.score - from.score || 1), 1);
-  return {
-    threshold: from.threshold + share * (to.threshold - from.threshold),
-    pruned: from.pruned + share * (to.pruned - from.pruned),
-  };
-}
-
-/** Each tensor's threshold where one LAMP score prunes a fraction of them together. */
-export function lampThresholds(indexes, sparsity) {
-  const tables = indexes.map((index) => (index.lamp ??= lampTable(index)));
-  const wanted = sparsity * indexes.reduce((sum, index) => sum + index.size, 0);
-  let low = -40;
-  let high = 0;
-  for (let step = 0; step < 40; step++) {
-    const middle = (low + high) / 2;
-    const score = Math.exp(middle);
-    const pruned = tables.reduce((sum, table) => sum + atScore(table, score).pruned, 0);
-    if (pruned < wanted) low = middle;
-    else high = middle;
-  }
-  return tables.map((table) => (wanted ? atScore(table, Math.exp(high)).threshold : 0));
-}
-
-/**
- * The uniform grid over a tensor's range: `scale`, and its levels from zero.
+ * The uniform grid over a range: `scale`, and its levels from zero.
  *
- * @param {object} index see `weightIndex`
+ * A whole range holds every weight, so nothing is clipped there, whatever a channel's
+ * own range is beside the typical one.
+ *
+ * @param {{low, high, largest}} range
  * @param {number} bits 2 to 16; more is no grid (null)
  * @param {boolean} symmetric the narrow signed grid, else the one from 0 to 2^b - 1
  * @param {number} fraction of the range that the grid covers
  */
-export function gridOf(index, bits, symmetric, fraction = 1) {
+export function gridOf({ low, high, largest }, bits, symmetric, fraction = 1) {
   if (bits > 16) return null;
-  const low = Math.min(index.low, 0) * fraction;
-  const high = Math.max(index.high, 0) * fraction;
-  const largest = symmetric ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
-  const scale = (symmetric ? Math.max(-low, high) : high - low) / largest || 1;
-  if (symmetric) return { scale, lowest: -largest, highest: largest };
-  const zero = Math.min(Math.max(Math.round(-low / scale), 0), largest);
-  return { scale, lowest: -zero, highest: largest - zero };
+  const most = symmetric ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
+  const whole = (symmetric ? largest : high - low) / most || 1;
+  const scale = whole * fraction;
+  if (fraction === 1) return { scale, lowest: -Infinity, highest: Infinity };
+  if (symmetric) return { scale, lowest: -most, highest: most };
+  const zero = Math.min(Math.max(Math.round(-low / whole), 0), most);
+  return { scale, lowest: -zero, highest: most - zero };
 }
 
 /**
@@ -150,7 +119,7 @@ export function gridOf(index, bits, symmetric, fraction = 1) {
  * @returns {{zeros: number, noise: number}}
  */
 export function compressed(index, threshold, grid, each) {
-  const { edges, counts, first, second } = index;
+  const { edges, counts, first, second, isPoint } = index;
   const total = { zeros: 0, noise: 0 };
   let level = grid ? levelOf(grid, edges[0]) : 0;
   for (let at = 0; at < counts.length; at++) {
@@ -160,6 +129,15 @@ export function compressed(index, threshold, grid, each) {
     if (grid) level = levelOf(grid, high);
     const count = counts[at];
     if (!count) continue;
+    if (isPoint[at]) {
+      const weight = pointAt(index, at);
+      const isPruned = Math.abs(weight) < threshold;
+      const value = isPruned ? 0 : grid ? levelOf(grid, weight) * grid.scale : weight;
+      total.noise += count * (weight - value) ** 2;
+      if (value === 0) total.zeros += count;
+      else if (each) each(value, count);
+      continue;
+    }
     const isInside = low >= -threshold && high <= threshold;
     const isCut = !isInside && low < threshold && high > -threshold && threshold > 0;
     if (isCut) {
@@ -191,6 +169,11 @@ export function histogram(index, edges) {
     counts[at] = countBelow(index, edges[at + 1]) - countBelow(index, edges[at]);
   }
   return counts;
+}
+
+// The one value of a bin whose weights are the same.
+function pointAt({ edges, counts, first }, at) {
+  return (edges[at] + edges[at + 1]) / 2 + (counts[at] && first[at] / counts[at]);
 }
 
 function levelOf({ scale, lowest, highest }, value) {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from workbench.core.knob import Knob
     from workbench.panels.scope import Scope
@@ -20,32 +20,22 @@ ECHO_SECONDS = 3.0
 
 
 class Control:
-    """A labelled control that tells a hand's moves from those of the program.
+    """A control that tells a hand's moves from those of the program.
 
     Args:
-        label: What it sets.
-        help_text: Tooltip.
-        widget: A widget with a ``value`` and a ``description``.
+        widget: A widget with a ``value``.
         moved: Called with the new value when the user moved it.
 
     Attributes:
         widget: The widget.
     """
 
-    def __init__(
-        self,
-        label: str,
-        help_text: str,
-        widget: Any,
-        moved: Callable[[Any], None],
-    ) -> None:
-        """Label the widget and listen to it."""
+    def __init__(self, widget: Any, moved: Callable[[Any], None]) -> None:
+        """Listen to the widget."""
         self.widget = widget
-        widget.description = label
-        widget.tooltip = self._help = help_text
-        widget.style.description_width = LABEL_WIDTH
         widget.layout.width = "auto"
         self._moved = moved
+        self._help = self._reason = ""
         self._is_showing = False
         self._shown: deque[tuple[float, float]] = deque(maxlen=8)
         widget.observe(self._changed, "value")
@@ -60,10 +50,37 @@ class Control:
         finally:
             self._is_showing = False
 
+    def describe(self, label: str, help_text: str) -> None:
+        """Say what it sets, and more in its tooltip."""
+        self.widget.style.description_width = LABEL_WIDTH
+        self.widget.description = label
+        self._help = help_text
+        self._tell()
+
+    def relabel(self, options: Sequence[tuple[str, Any]]) -> None:
+        """Give its choices other words; the values are the same, and so is the chosen.
+
+        Args:
+            options: Words and value of each.
+        """
+        chosen = self.widget.value
+        # New options choose their first, which is nobody's wish either.
+        with self.widget.hold_sync():
+            self._is_showing = True
+            try:
+                self.widget.options = options
+                self.widget.value = chosen
+            finally:
+                self._is_showing = False
+
     def enable(self, *, is_enabled: bool, reason: str = "") -> None:
         """Enable it, or disable it with the reason as its tooltip."""
         self.widget.disabled = not is_enabled
-        self.widget.tooltip = self._help if is_enabled else reason or self._help
+        self._reason = "" if is_enabled else reason
+        self._tell()
+
+    def _tell(self) -> None:
+        self.widget.tooltip = self._reason or self._help
 
     def _changed(self, change: Any) -> None:
         if self._is_showing or self._is_echo(change["new"]):
@@ -103,7 +120,6 @@ def slider(  # noqa: PLR0913  # where it comes from, and what it moves
         moved: Called with the new value when the user moved it.
         high: Largest value on the slider, where that is less than the knob allows.
     """
-    label = scope.say(f"knob.{step}.{name}")
     top = knob.high if high is None else high
     widget = ipywidgets.FloatSlider(
         min=knob.low,
@@ -112,22 +128,23 @@ def slider(  # noqa: PLR0913  # where it comes from, and what it moves
         readout_format=".1%" if name == "sparsity" else ".4f",
     )
     widget.add_class("wb-slider")
-    return Control(label, scope.help(f"knob.{step}.{name}"), widget, moved)
+    return described(scope, f"knob.{step}.{name}", Control(widget, moved))
 
 
 def bit_slider(
     scope: Scope, step: str, knob: Knob, moved: Callable[[int], None]
 ) -> Control:
     """A slider over bit widths, with float at its end."""
-    widths = range(int(knob.low), int(knob.high) + 1)
-    options: Sequence[tuple[str, int]] = [
-        *((str(bits), bits) for bits in widths),
-        (scope.say("screen.float"), FLOAT_BITS),
-    ]
-    widget = ipywidgets.SelectionSlider(options=options, value=FLOAT_BITS)
+    widths = [(str(bits), bits) for bits in range(int(knob.low), int(knob.high) + 1)]
+
+    def options() -> list[tuple[str, int]]:
+        return [*widths, (scope.say("screen.float"), FLOAT_BITS)]
+
+    widget = ipywidgets.SelectionSlider(options=options(), value=FLOAT_BITS)
     widget.add_class("wb-slider")
-    label = scope.say(f"knob.{step}.bits")
-    return Control(label, scope.help(f"knob.{step}.bits"), widget, moved)
+    control = Control(widget, moved)
+    scope.watch("lang", now=False)(lambda: control.relabel(options()))
+    return described(scope, f"knob.{step}.bits", control)
 
 
 def choice(
@@ -135,12 +152,29 @@ def choice(
 ) -> Control:
     """A drop-down for a knob with choices, or yes and no."""
     key = f"knob.{step}.{name}"
+    keys = {f"{key}.{word}": word for word in knob.choices}
     if knob.kind == "bool":
-        options = [(scope.say("screen.yes"), True), (scope.say("screen.no"), False)]
-    else:
-        options = [(scope.say(f"{key}.{word}"), word) for word in knob.choices]
-    widget = ipywidgets.Dropdown(options=options)
-    return Control(scope.say(key), scope.help(key), widget, moved)
+        keys = {"screen.yes": True, "screen.no": False}
+    return described(scope, key, picker(scope, keys, moved))
+
+
+def picker(
+    scope: Scope, keys: Mapping[str, Any], moved: Callable[[Any], None]
+) -> Control:
+    """A drop-down.
+
+    Args:
+        scope: The session.
+        keys: Value of each choice, by the key of its words.
+        moved: Called with the new value when the user chose it.
+    """
+
+    def options() -> list[tuple[str, Any]]:
+        return [(scope.say(key), value) for key, value in keys.items()]
+
+    control = Control(ipywidgets.Dropdown(options=options()), moved)
+    scope.watch("lang", now=False)(lambda: control.relabel(options()))
+    return control
 
 
 def number(
@@ -151,5 +185,11 @@ def number(
     kind = ipywidgets.BoundedIntText
     if knob.kind == "float":
         kind = ipywidgets.BoundedFloatText
-    widget = kind(min=knob.low, max=knob.high)
-    return Control(scope.say(key), scope.help(key), widget, moved)
+    control = Control(kind(min=knob.low, max=knob.high), moved)
+    return described(scope, key, control)
+
+
+def described(scope: Scope, key: str, control: Control) -> Control:
+    """A control with the words of a key, and its help, in the session's language."""
+    scope.watch("lang")(lambda: control.describe(scope.say(key), scope.help(key)))
+    return control

@@ -18,48 +18,69 @@ from workbench.panels.measures import measures
 from workbench.panels.recipe_text import recipe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workbench.panels.scope import Scope
+
+    Toggle = ipywidgets.ToggleButton
 
 
 def drawers(scope: Scope) -> ipywidgets.Widget:
     """Doctor, classes, quantizer options, measures, formula, recipe, losses."""
-    classes = live_chart(scope, "classes", "before", "after", "original", "workload")
-    losses = live_chart(scope, "losses", "progress")
+
+    def classes(seen: Toggle) -> ipywidgets.Widget:
+        watched = ("before", "after", "original", "workload")
+        return live_chart(scope, "classes", *watched, seen=seen)
+
+    def losses(seen: Toggle) -> ipywidgets.Widget:
+        return live_chart(scope, "losses", "progress", seen=seen)
+
+    first = drawer(scope, "doctor", lambda seen: doctor(scope, seen))
+    last = drawer(scope, "losses", losses)
+    _open_when(scope, first, "sites", _has_skipped)
+    _open_when(scope, last, "is_retraining", _is_retraining)
     box = ipywidgets.VBox(
         [
-            _opened_by(scope, "doctor", doctor(scope), "sites", _has_skipped),
+            first,
             drawer(scope, "classes", classes),
-            drawer(scope, "quantizer", _quantizer(scope)),
-            drawer(scope, "measures", measures(scope)),
-            drawer(scope, "formula", formula(scope)),
-            drawer(scope, "recipe", recipe_text(scope)),
-            _opened_by(scope, "losses", losses, "is_retraining", _is_retraining),
+            drawer(scope, "quantizer", lambda _: _quantizer(scope)),
+            drawer(scope, "measures", lambda seen: measures(scope, seen)),
+            drawer(scope, "formula", lambda seen: formula(scope, seen)),
+            drawer(scope, "recipe", lambda _: recipe_text(scope)),
+            last,
         ]
     )
     box.add_class("wb-drawers")
     return box
 
 
-def drawer(scope: Scope, name: str, content: ipywidgets.Widget) -> ipywidgets.VBox:
-    """A titled drawer, closed at first."""
-    toggle = ipywidgets.ToggleButton(description=scope.say(f"screen.drawer.{name}"))
-    box = ipywidgets.VBox([toggle, ipywidgets.VBox([content])])
+def drawer(
+    scope: Scope, name: str, content: Callable[[Toggle], ipywidgets.Widget]
+) -> ipywidgets.VBox:
+    """A titled drawer, closed at first.
+
+    Args:
+        scope: The session.
+        name: Its title is the text ``screen.drawer.NAME``.
+        content: Makes what is in it; gets the button that opens it, since what
+            nobody sees need not be computed.
+    """
+    toggle = ipywidgets.ToggleButton()
+    scope.words(toggle, description=f"screen.drawer.{name}")
+    box = ipywidgets.VBox([toggle, ipywidgets.VBox([content(toggle)])])
     box.add_class("wb-drawer")
     return box
 
 
-def _opened_by(
-    scope: Scope, name: str, content: ipywidgets.Widget, trait: str, is_needed: object
-) -> ipywidgets.Widget:
-    """A drawer that opens by itself when there is something to see in it."""
-    box = drawer(scope, name, content)
+def _open_when(
+    scope: Scope, box: ipywidgets.VBox, trait: str, is_needed: Callable[[Scope], bool]
+) -> None:
+    """Open a drawer when there is something to see in it."""
 
     @scope.watch(trait)
     def update() -> None:
-        if is_needed(scope):  # type: ignore[operator]
+        if is_needed(scope):
             box.children[0].value = True
-
-    return box
 
 
 def _has_skipped(scope: Scope) -> bool:
@@ -99,7 +120,7 @@ def _option(scope: Scope, step: str, name: str, knob: Knob) -> ipywidgets.Widget
         lambda value: session.edit(set_knobs(session.recipe, step, **{name: value})),
     )
 
-    @scope.watch("recipe")
+    @scope.watch("recipe", "lang")
     def update() -> None:
         values = wide_knobs(session.recipe, step)
         control.enable(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from math import isinf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import numpy as np
@@ -13,39 +13,47 @@ from workbench.charts.weights import threshold_of
 from workbench.core.affine import limits
 from workbench.core.codes import Affine
 from workbench.core.noise import sqnr
+from workbench.text import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.core.snapshot import Snapshot
     from workbench.core.tensor import CompressedTensor
     from workbench.panels.scope import Scope
 
 
-def formula(scope: Scope) -> ipywidgets.Widget:
+def formula(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
     """Pruning and quantization of the selected tensor, or of the first one."""
     text = ipywidgets.HTML()
     text.add_class("wb-math")
 
-    @scope.watch("before", "selection")
-    def update() -> None:
-        text.value = _html(scope)
+    def basis(snapshot: Snapshot) -> tuple[Any, ...]:
+        return snapshot.before and snapshot.before.network, snapshot.selection
+
+    @scope.derive("before", "selection", seen=seen, basis=basis)
+    def compute(snapshot: Snapshot) -> Callable[[], None]:
+        html = _html(snapshot)
+        return lambda: text.set_trait("value", html)
 
     return text
 
 
-def _html(scope: Scope) -> str:
-    snapshot = scope.session.snapshot()
+def _html(snapshot: Snapshot) -> str:
     if snapshot.before is None or not snapshot.selected:
         return ""
     path = snapshot.selected[-1].path if snapshot.selection else snapshot.sites[0].path
     tensor = snapshot.before.network.tensors[path]
     threshold = threshold_of(snapshot, [path])
-    parts = [f"<p>{escape(scope.say('screen.formula.of', path=path))}</p>"]
+    lang = snapshot.lang
+    parts = [f"<p>{escape(say('screen.formula.of', lang, path=path))}</p>"]
     parts.append(_pruning(threshold, tensor.sparsity))
     if isinstance(tensor.code, Affine):
         parts.append(_quantization(tensor.code))
-        parts.append(f"<p>{escape(scope.say('screen.formula.zero'))}</p>")
+        parts.append(f"<p>{escape(say('screen.formula.zero', lang))}</p>")
     else:
-        parts.append(f"<p>{escape(scope.say('screen.formula.float'))}</p>")
-    parts.append(f"<p>{escape(_error(scope, path, tensor))}</p>")
+        parts.append(f"<p>{escape(say('screen.formula.float', lang))}</p>")
+    parts.append(f"<p>{escape(_error(snapshot, path, tensor))}</p>")
     return "".join(parts)
 
 
@@ -80,14 +88,14 @@ def _quantization(code: Affine) -> str:
     )
 
 
-def _error(scope: Scope, path: str, tensor: CompressedTensor) -> str:
-    weights = scope.session.weights[path]
+def _error(snapshot: Snapshot, path: str, tensor: CompressedTensor) -> str:
+    weights, lang = snapshot.weights[path], snapshot.lang
     ratio = sqnr([weights], [tensor.dense])
     if isinf(ratio):
-        return scope.say("screen.formula.exact")
+        return say("screen.formula.exact", lang)
     largest = float(np.abs(tensor.dense - weights).max())
-    return scope.say(
-        "screen.formula.error", sqnr=f"{ratio:.1f}", largest=f"{largest:.4g}"
+    return say(
+        "screen.formula.error", lang, sqnr=f"{ratio:.1f}", largest=f"{largest:.4g}"
     )
 
 

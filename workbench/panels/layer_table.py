@@ -15,11 +15,13 @@ from workbench.frontend import module
 from workbench.panels.assets import bring_stylesheet
 from workbench.panels.controls import FLOAT_BITS, bit_slider, slider
 from workbench.panels.settings import MOST_SPARSITY
+from workbench.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.core.recipe import Recipe
+    from workbench.core.snapshot import Snapshot
     from workbench.core.tensor import CompressedTensor, Site
     from workbench.panels.scope import Scope
 
@@ -62,19 +64,21 @@ def layer_table(scope: Scope) -> ipywidgets.Widget:
         ("bits", True),
         ("nbytes", True),
     )
-    table = LayerTable(
-        columns=[
-            {"key": key, "title": scope.say(f"screen.column.{key}"), "number": number}
-            for key, number in titles
-        ],
-        select_text=scope.say("screen.select"),
-        selected=list(session.selection),
-    )
+    table = LayerTable(selected=list(session.selection))
+    scope.words(table, select_text="screen.select")
     table.observe(lambda change: session.select(tuple(change["new"])), "selected")
 
-    @scope.watch("sites", "before", "recipe")
-    def fill() -> None:
-        table.rows = [_row(scope, site) for site in session.sites]
+    @scope.watch("lang")
+    def translate() -> None:
+        table.columns = [
+            {"key": key, "title": scope.say(f"screen.column.{key}"), "number": number}
+            for key, number in titles
+        ]
+
+    @scope.derive("sites", "before", "recipe", basis=_basis)
+    def fill(snapshot: Snapshot) -> Callable[[], None]:
+        rows = [_row(snapshot, site) for site in snapshot.sites]
+        return lambda: table.set_trait("rows", rows)
 
     @scope.watch("selection")
     def follow() -> None:
@@ -83,20 +87,24 @@ def layer_table(scope: Scope) -> ipywidgets.Widget:
     return ipywidgets.VBox([table, _overrides(scope)])
 
 
-def _row(scope: Scope, site: Site) -> dict[str, Any]:
-    session = scope.session
+def _basis(snapshot: Snapshot) -> tuple[Any, ...]:
+    network = snapshot.before and snapshot.before.network
+    return snapshot.sites, snapshot.recipe.plans, network
+
+
+def _row(snapshot: Snapshot, site: Site) -> dict[str, Any]:
     row: dict[str, Any] = {
         "path": site.path,
-        "kind": scope.say(f"screen.kind.{site.kind}"),
+        "kind": say(f"screen.kind.{site.kind}", snapshot.lang),
         "shape": " × ".join(str(size) for size in site.shape),
         "parameters": f"{site.parameters:,}",
         "inherited": [
             column
             for column, step in (("sparsity", "magnitude"), ("bits", "uniform"))
-            if own_choice(session.recipe, step, site.path) is None
+            if own_choice(snapshot.recipe, step, site.path) is None
         ],
     }
-    outcome = session.before
+    outcome = snapshot.before
     if outcome is not None and site.path in outcome.network.tensors:
         tensor = outcome.network.tensors[site.path]
         row["sparsity"] = f"{tensor.sparsity:.1%}"
@@ -141,20 +149,18 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
             "own bits",
         ),
     )
-    back = ipywidgets.Button(
-        description=scope.say("screen.inherit"), layout={"width": "auto"}
-    )
+    back = ipywidgets.Button(layout={"width": "auto"})
+    scope.words(back, description="screen.inherit")
     back.on_click(lambda _: for_selected(_inherit_all, ""))
-    spare = ipywidgets.Button(
-        description=scope.say("screen.spare"), layout={"width": "auto"}
-    )
+    spare = ipywidgets.Button(layout={"width": "auto"})
+    scope.words(spare, description="screen.spare")
     spare.on_click(lambda _: for_selected(_spare, ""))
     title = ipywidgets.HTML()
     buttons = ipywidgets.HBox([back, spare])
     group = ipywidgets.VBox([title, sparsity.widget, bits.widget, buttons])
     group.add_class("wb-group")
 
-    @scope.watch("selection", "before", "recipe")
+    @scope.watch("selection", "before", "recipe", "lang")
     def update() -> None:
         chosen = session.selection
         key = "screen.selected" if chosen else "screen.select_rows"
@@ -163,7 +169,11 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
             widget.disabled = not chosen
         before = session.before
         # While a newer one is computed, the old one must not move the user's slider.
-        if chosen and before and before.recipe.plans == session.recipe.plans:
+        if (
+            chosen
+            and before
+            and before.recipe.compression == session.recipe.compression
+        ):
             tensor = before.network.tensors.get(chosen[-1])
             if tensor is not None:
                 sparsity.show(_own_sparsity(session.recipe, chosen[-1], tensor))

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from workbench.charts.weights import threshold_of
 from workbench.core.edit import default_knobs, wide_knobs
 from workbench.core.noise import sqnr
-from workbench.panels.live_weights import FLOAT_BITS, LiveWeights, Wish
+from workbench.panels.live_weights import (
+    FLOAT_BITS,
+    LiveWeights,
+    Wish,
+    exact_numbers,
+)
+from workbench.panels.scope import close_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.core.recipe import Recipe
+    from workbench.core.snapshot import Snapshot
     from workbench.panels.controls import Control
     from workbench.panels.scope import Scope
+    from workbench.session import Session
 
 
 def live_weights(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
@@ -29,57 +40,75 @@ def live_weights(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget
 
     @scope.watch("bins")
     def build() -> None:
+        gone = holder.children
         holder.children = (
-            (LiveWeights(session.bins, follow=followed, lang=session.lang),)
-            if session.bins
-            else ()
+            (LiveWeights(session.bins, follow=followed),) if session.bins else ()
         )
+        for live in gone:
+            close_tree(live)
 
-    @scope.watch("bins", "selection", "before", "recipe")
+    @scope.watch("bins", "selection", "recipe", "lang")
     def follow() -> None:
         for live in holder.children:
-            _follow(scope, live)
+            live.follow(_wish(session.recipe), _selected(session), session.lang)
+
+    @scope.derive("bins", "selection", "before", "recipe", basis=_basis)
+    def settle(snapshot: Snapshot) -> Callable[[], None]:
+        numbers = _numbers(snapshot)
+
+        def show() -> None:
+            for live in holder.children:
+                live.exact = numbers
+
+        return show
 
     return holder
 
 
-def _follow(scope: Scope, live: LiveWeights) -> None:
-    """Give it the recipe's wish, and the exact numbers where they are there."""
-    session = scope.session
-    snapshot = session.snapshot()
-    paths = [site.path for site in snapshot.selected if site.path in session.bins]
-    wish, pruning_scope, is_symmetric = _wish(scope)
-    with live.hold_sync():
-        live.selected = paths
-        live.scope, live.symmetric = pruning_scope, is_symmetric
-        for name, value in wish.items():
-            live.set_trait(name, value)
-    if session.before is None or session.before.recipe.plans != session.recipe.plans:
-        return
-    tensors = [session.before.network.tensors[path] for path in paths]
+def _selected(state: Snapshot | Session) -> list[str]:
+    """Paths of the selected kernels; all of them where none is selected."""
+    chosen = state.selection or [site.path for site in state.sites]
+    return [path for path in chosen if state.weights[path].size]
+
+
+def _basis(snapshot: Snapshot) -> tuple[Any, ...]:
+    network = snapshot.before and snapshot.before.network
+    return snapshot.selection, snapshot.recipe, network
+
+
+def _numbers(snapshot: Snapshot) -> dict[str, Any]:
+    """The selected kernels' exact numbers; none while they are of another wish."""
+    before = snapshot.before
+    if before is None or before.recipe.compression != snapshot.recipe.compression:
+        return {}
+    paths = _selected(snapshot)
+    tensors = [before.network.tensors[path] for path in paths]
     weights = sum(tensor.dense.size for tensor in tensors)
     nonzeros = sum(tensor.nonzeros for tensor in tensors)
-    live.settle(
-        wish,
+    return exact_numbers(
+        _wish(snapshot.recipe),
         sparsity=1 - nonzeros / max(weights, 1),
         sqnr=sqnr(
-            [session.weights[path] for path in paths],
+            [snapshot.weights[path] for path in paths],
             [tensor.dense for tensor in tensors],
         ),
         threshold=threshold_of(snapshot) or 0.0,
     )
 
 
-def _wish(scope: Scope) -> tuple[Wish, str, bool]:
-    """What the recipe asks of everything, in the words of the live histogram."""
-    recipe = scope.session.recipe
+def _wish(recipe: Recipe) -> Wish:
+    """What a recipe asks of everything, in the words of the live histogram."""
     prune = wide_knobs(recipe, "magnitude") or default_knobs("magnitude")
     code = wide_knobs(recipe, "uniform")
+    grid = code or default_knobs("uniform")
     threshold = prune["threshold"]
-    wish = Wish(
-        by="sparsity" if threshold is None else "threshold",
+    return Wish(
         sparsity=float(prune["sparsity"] or 0.0),
         threshold=float(threshold or 0.0),
+        by="sparsity" if threshold is None else "threshold",
+        scope=str(prune["scope"]),
         bits=FLOAT_BITS if code is None else int(code["bits"] or 0),
+        symmetric=bool(grid["symmetric"]),
+        granularity=str(grid["granularity"]),
+        range=str(grid["range"]),
     )
-    return wish, str(prune["scope"]), code is None or bool(code["symmetric"])

@@ -93,6 +93,12 @@ class LiveFigure(AnyWidget):
     def _translate(self, _: object) -> None:
         self.stale_text = say("serve.stale", self.lang)
 
+    def show(self, figure: dict[str, Any], lang: str) -> None:
+        """Draw a figure in a language, as one change."""
+        with self.hold_sync():
+            self.lang = lang
+            self.figure = figure
+
     def on_click(
         self, callback: Callable[[Any], None], *, remove: bool = False
     ) -> None:

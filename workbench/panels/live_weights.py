@@ -20,19 +20,27 @@ from workbench.text import say
 if TYPE_CHECKING:
     import ipywidgets
 
-    from workbench.core.bins import WeightBins
+    from workbench.core.bins import TensorBins
 
 FLOAT_BITS = 32
-_WORDS = ("sparsity", "sqnr", "approximate", "exact")
+_WORDS = ("sparsity", "bits", "sqnr", "approximate", "exact")
 
 
 class Wish(TypedDict):
-    """What the sliders ask for; `by` names the one of the two that counts."""
+    """What is asked for; `by` names the one of the first two that counts.
 
-    by: Literal["sparsity", "threshold"]
+    The others are knobs of `workbench.methods.magnitude` and of
+    `workbench.methods.uniform`; 32 bits are float.
+    """
+
     sparsity: float
     threshold: float
+    by: Literal["sparsity", "threshold"]
+    scope: str
     bits: int
+    symmetric: bool
+    granularity: str
+    range: str
 
 
 @dataclass(frozen=True)
@@ -47,18 +55,24 @@ class Slider:
 OWN_SLIDERS = {"sparsity": Slider(0, 0.99, 0.001), "bits": Slider(2, 17, 1)}
 
 
-def _packed(tensors: dict[str, WeightBins], fractions: dict[str, float]) -> Any:
-    return [
+def _packed(path: str, tensor: TensorBins) -> dict[str, Any]:
+    """A tensor's groups, and the bins of all of them one after another."""
+    groups = tensor.groups
+    numbers = {
+        name: b"".join(getattr(group.bins, name).tobytes() for group in groups)
+        for name in ("edges", "counts", "first", "second")
+    }
+    ranges = [
         {
-            "path": path,
-            "fraction": fractions.get(path, 1.0),
-            "edges": bins.edges.tobytes(),
-            "counts": bins.counts.tobytes(),
-            "first": bins.first.tobytes(),
-            "second": bins.second.tobytes(),
+            "bins": group.bins.counts.size,
+            "largest": group.largest,
+            "low": group.low,
+            "high": group.high,
         }
-        for path, bins in tensors.items()
+        for group in groups
     ]
+    whole = {"path": path, "low": tensor.low, "high": tensor.high, "groups": ranges}
+    return whole | numbers
 
 
 class LiveWeights(AnyWidget):
@@ -75,8 +89,10 @@ class LiveWeights(AnyWidget):
         threshold: Weights below it in magnitude are pruned.
         bits: Bit width, 2 to 16; 32 is float.
         scope: ``lamp``, ``global`` or ``tensor``.
-        symmetric: Whether the grid is the narrow signed one. The estimate takes one
-            scale for a tensor, also where the kernel takes one for a channel.
+        symmetric: Whether the grid is the narrow signed one.
+        granularity: ``channel`` or ``tensor``: what has a scale of its own.
+        range: ``minmax`` or ``mse``: what the grid covers.
+        exact: What `exact_numbers` made; empty until the kernel has caught up.
         lang: Language of the words.
     """
 
@@ -90,6 +106,8 @@ class LiveWeights(AnyWidget):
     bits = traitlets.Int(FLOAT_BITS, min=2).tag(sync=True)
     scope = traitlets.Enum(("lamp", "global", "tensor"), "lamp").tag(sync=True)
     symmetric = traitlets.Bool(default_value=True).tag(sync=True)
+    granularity = traitlets.Enum(("channel", "tensor"), "channel").tag(sync=True)
+    range = traitlets.Enum(("minmax", "mse"), "minmax").tag(sync=True)
     lang = traitlets.Unicode("en").tag(sync=True)
     exact = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -98,10 +116,9 @@ class LiveWeights(AnyWidget):
 
     def __init__(
         self,
-        tensors: dict[str, WeightBins],
+        tensors: dict[str, TensorBins],
         *,
         follow: dict[str, ipywidgets.DOMWidget] | None = None,
-        fractions: dict[str, float] | None = None,
         **traits: Any,
     ) -> None:
         """Send the bins once.
@@ -111,49 +128,54 @@ class LiveWeights(AnyWidget):
             follow: Sliders of the page to listen to, by ``sparsity``, ``threshold``
                 and ``bits``: in the browser, without asking the kernel. Without any
                 the widget has sliders of its own for sparsity and bits.
-            fractions: Part of each tensor's range that its grid covers; 1 where none
-                is given.
             **traits: The other attributes.
         """
         bring_stylesheet()
-        lang = traits.get("lang", "en")
         own = {} if follow else OWN_SLIDERS
         super().__init__(
-            tensors=_packed(tensors, fractions or {}),
-            words={name: say(f"live.{name}", lang) for name in _WORDS},
-            sliders={
-                name: {**vars(slider), "label": say(f"live.{name}", lang)}
-                for name, slider in own.items()
-            },
+            tensors=[_packed(path, tensor) for path, tensor in tensors.items()],
+            sliders={name: vars(slider) for name, slider in own.items()},
             followed={name: widget.model_id for name, widget in (follow or {}).items()},
             **({"selected": list(tensors)} | traits),
         )
 
+    @traitlets.default("words")
+    def _words_in_lang(self) -> dict[str, str]:
+        return {name: say(f"live.{name}", self.lang) for name in _WORDS}
+
+    @traitlets.observe("lang")
+    def _translate(self, _: object) -> None:
+        self.words = self._words_in_lang()
+
     def wish(self) -> Wish:
-        """What the sliders ask for now."""
-        return Wish(
-            by="threshold" if self.by == "threshold" else "sparsity",
-            sparsity=self.sparsity,
-            threshold=self.threshold,
-            bits=self.bits,
-        )
+        """What is asked for now."""
+        return Wish(**{name: getattr(self, name) for name in Wish.__annotations__})
 
-    def settle(
-        self, wish: Wish, *, sparsity: float, sqnr: float, threshold: float
-    ) -> None:
-        """Give the exact numbers of the selected tensors for a wish.
+    def follow(self, wish: Wish, selected: list[str], lang: str) -> None:
+        """Take over what the recipe asks for, and of what, as one change."""
+        with self.hold_sync():
+            self.selected = selected
+            self.lang = lang
+            for name, value in wish.items():
+                self.set_trait(name, value)
 
-        They are shown as long as the sliders still ask for it.
 
-        Args:
-            wish: What they are the numbers of.
-            sparsity: Fraction zero, 0 to 1.
-            sqnr: In dB; infinite without error.
-            threshold: Smallest magnitude kept.
-        """
-        self.exact = {
-            "wish": dict(wish),
-            "sparsity": sparsity,
-            "sqnr": None if sqnr == float("inf") else sqnr,
-            "threshold": threshold,
-        }
+def exact_numbers(
+    wish: Wish, *, sparsity: float, sqnr: float, threshold: float
+) -> dict[str, Any]:
+    """The kernel's numbers of the selected tensors, for `LiveWeights.exact`.
+
+    They are shown as long as the sliders still ask for it.
+
+    Args:
+        wish: What they are the numbers of.
+        sparsity: Fraction zero, 0 to 1.
+        sqnr: In dB; infinite without error.
+        threshold: Smallest magnitude kept.
+    """
+    return {
+        "wish": dict(wish),
+        "sparsity": sparsity,
+        "sqnr": None if sqnr == float("inf") else sqnr,
+        "threshold": threshold,
+    }

@@ -22,9 +22,8 @@ def recipe_text(scope: Scope) -> ipywidgets.Widget:
     use = _button(scope, "use")
     get = _button(scope, "download")
     link = _button(scope, "link")
-    file = ipywidgets.FileUpload(
-        accept=".yaml,.yml,.json", description=scope.say("screen.recipe.load")
-    )
+    file = ipywidgets.FileUpload(accept=".yaml,.yml,.json")
+    scope.words(file, description="screen.recipe.load")
 
     def load(text: str) -> None:
         try:
@@ -59,6 +58,6 @@ def _link(scope: Scope) -> str:
 
 
 def _button(scope: Scope, name: str) -> ipywidgets.Button:
-    return ipywidgets.Button(
-        description=scope.say(f"screen.recipe.{name}"), layout={"width": "auto"}
-    )
+    button = ipywidgets.Button(layout={"width": "auto"})
+    scope.words(button, description=f"screen.recipe.{name}")
+    return button

@@ -52,10 +52,10 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
 
 def _buttons(scope: Scope, controls: dict[str, Control]) -> ipywidgets.Widget:
     session = scope.session
-    start = ipywidgets.Button(
-        description=scope.say("screen.retrain"), button_style="primary"
-    )
-    stop = ipywidgets.Button(description=scope.say("screen.cancel"))
+    start = ipywidgets.Button(button_style="primary")
+    stop = ipywidgets.Button()
+    scope.words(start, description="screen.retrain")
+    scope.words(stop, description="screen.cancel")
     stop.on_click(lambda _: session.cancel())
 
     def go(_: Any) -> None:
@@ -84,11 +84,11 @@ def _report(scope: Scope) -> list[ipywidgets.Widget]:
     note = ipywidgets.HTML()
     note.add_class("wb-note")
 
-    @scope.watch("progress")
+    @scope.watch("progress", "lang")
     def report() -> None:
         bar.value, words.value = _progress(scope)
 
-    @scope.watch("workload")
+    @scope.watch("workload", "lang")
     def explain() -> None:
         is_off = scope.session.workload is not None and not scope.session.can_train
         note.value = scope.say("session.no_training_data") if is_off else ""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -24,26 +21,20 @@ def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
     """A button, and the group it opens: write the result into a folder."""
     session = scope.session
     boxes = {
-        name: ipywidgets.Checkbox(
-            value=name in CHOSEN,
-            description=scope.say(f"screen.format.{name}"),
-            indent=False,
-        )
+        name: ipywidgets.Checkbox(value=name in CHOSEN, indent=False)
         for name in FORMATS
     }
-    folder = ipywidgets.Text(
-        value="compressed",
-        description=scope.say("screen.folder"),
-        layout={"width": "auto"},
-    )
-    force = ipywidgets.Checkbox(description=scope.say("screen.force"), indent=False)
-    save = ipywidgets.Button(
-        description=scope.say("screen.save"), button_style="primary"
-    )
-    get = ipywidgets.Button(
-        description=scope.say("screen.download"), layout={"width": "auto"}
-    )
+    folder = ipywidgets.Text(value="compressed", layout={"width": "auto"})
+    force = ipywidgets.Checkbox(indent=False)
+    save = ipywidgets.Button(button_style="primary")
+    get = ipywidgets.Button(layout={"width": "auto"})
     listing = ipywidgets.HTML()
+    toggle = ipywidgets.ToggleButton(layout={"width": "auto"})
+    words = {"folder": folder, "force": force, "save": save, "download": get}
+    words |= {f"format.{name}": box for name, box in boxes.items()}
+    for name, widget in words.items():
+        scope.words(widget, description=f"screen.{name}")
+    scope.words(toggle, description="screen.save")
 
     def go(_: Any) -> None:
         chosen = tuple(name for name, box in boxes.items() if box.value)
@@ -53,13 +44,12 @@ def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
             session.fail(error)
 
     def download(_: Any) -> None:
-        path = Path(session.saved.folder)
-        scope.address.download(f"{path.name}.zip", _zipped(path))
+        session.pack(scope.address.download)
 
     save.on_click(go)
     get.on_click(download)
 
-    @scope.watch("saved")
+    @scope.watch("saved", "lang")
     def update() -> None:
         get.disabled = session.saved is None
         listing.value = "" if session.saved is None else _listing(scope)
@@ -69,23 +59,12 @@ def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
     group = ipywidgets.VBox([folder, *boxes.values(), force, buttons, listing])
     group.add_class("wb-group")
     group.add_class("wb-hidden")
-    toggle = ipywidgets.ToggleButton(
-        description=scope.say("screen.save"), layout={"width": "auto"}
-    )
 
     def open_or_close(change: dict[str, bool]) -> None:
         (group.remove_class if change["new"] else group.add_class)("wb-hidden")
 
     toggle.observe(open_or_close, "value")
     return toggle, group
-
-
-def _zipped(folder: Path) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            archive.write(path, path.relative_to(folder.parent))
-    return content.getvalue()
 
 
 def _listing(scope: Scope) -> str:

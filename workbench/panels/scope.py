@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets
+
+from workbench.panels.views import Views
 from workbench.text import has, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from workbench.core.snapshot import Snapshot
     from workbench.panels.address import Address
+    from workbench.panels.views import Computation
     from workbench.session import Session
 
 
 class Scope:
     """The session as the views of one screen see it.
 
-    A screen is built anew for another language; `close` then ends what the old one
-    watched.
+    A view's widgets are made once and speak whatever language the session has now:
+    what shows words watches ``lang`` too. So a language loses nothing of what was
+    typed, opened or scrolled to.
 
     Args:
         session: The session.
@@ -28,6 +35,7 @@ class Scope:
         """Watch nothing yet."""
         self.session = session
         self.address = address
+        self._views = Views(session)
         self._watched: list[tuple[Callable[[Any], None], tuple[str, ...]]] = []
 
     def say(self, key: str, **values: Any) -> str:
@@ -58,8 +66,87 @@ class Scope:
 
         return watch
 
+    def derive(
+        self,
+        *names: str,
+        seen: ipywidgets.ToggleButton | None = None,
+        basis: Callable[[Snapshot], tuple[Any, ...]] | None = None,
+    ) -> Callable[[Computation], Computation]:
+        """Decorator: show what takes a while to compute.
+
+        The function makes a delivery from a snapshot, on a thread of its own; the
+        delivery writes to widgets, on the event loop.
+
+        Args:
+            *names: Traits of the session; a change of one computes anew.
+            seen: The button that shows the view; while it is off nothing is computed.
+            basis: What of a snapshot is shown; the same things are not shown again.
+        """
+
+        def derive(compute: Computation) -> Computation:
+            shown: tuple[Any, ...] | None = None
+
+            def ask(_: object = None) -> None:
+                nonlocal shown
+                if seen is not None and not seen.value:
+                    return
+                snapshot = self.session.snapshot()
+                now = None if basis is None else (*basis(snapshot), snapshot.lang)
+                if now is None or not _are_same(now, shown):
+                    shown = now
+                    self._views.ask(compute, snapshot)
+
+            self.watch("lang", *names)(ask)
+            if seen is not None:
+                seen.observe(ask, "value")
+            return compute
+
+        return derive
+
+    def words(self, widget: ipywidgets.Widget, **keys: str) -> None:
+        """Give a widget words in the session's language, whichever it will be.
+
+        Args:
+            widget: The widget.
+            **keys: Key of the text for each trait, such as ``description``.
+        """
+
+        @self.watch("lang")
+        def translate() -> None:
+            for trait, key in keys.items():
+                widget.set_trait(trait, self.say(key))
+
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Watch nothing any more, and end what is being computed."""
+        self._views.close()
         for changed, names in self._watched:
             self.session.unobserve(changed, list(names))
         self._watched.clear()
+
+
+def _are_same(some: tuple[Any, ...], others: tuple[Any, ...] | None) -> bool:
+    if others is None or len(some) != len(others):
+        return False
+    return all(map(is_, some, others))
+
+
+def close_tree(widget: ipywidgets.Widget) -> None:
+    """Close a widget with all that it holds: children, layout and style.
+
+    ipywidgets keeps every widget, in the kernel and in the page, until it is closed.
+    """
+    for part in list(_tree(widget, set())):
+        part.close()
+
+
+def _tree(widget: ipywidgets.Widget, seen: set[int]) -> Iterator[ipywidgets.Widget]:
+    """A widget and what its synchronized traits hold, each once."""
+    if id(widget) in seen:
+        return
+    seen.add(id(widget))
+    yield widget
+    for name in widget.keys:
+        value = getattr(widget, name)
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(part, ipywidgets.Widget):
+                yield from _tree(part, seen)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -13,10 +14,21 @@ from workbench.core.knob import knobs
 from workbench.core.presets import MISTAKES, PRESETS
 from workbench.core.recipe import Recipe
 from workbench.core.step import steps
-from workbench.panels.controls import FLOAT_BITS, Control, bit_slider, choice, slider
+from workbench.panels.controls import (
+    FLOAT_BITS,
+    Control,
+    bit_slider,
+    choice,
+    described,
+    picker,
+    slider,
+)
 from workbench.panels.live import live_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.core.snapshot import Snapshot
     from workbench.panels.scope import Scope
 
 MOST_SPARSITY = 0.99
@@ -44,8 +56,8 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
 
 
 def preset_recipe(recipe: Recipe, preset: Recipe) -> Recipe:
-    """A preset's plans with the seed and retraining of the present recipe."""
-    return Recipe(preset.plans, recipe.retraining, recipe.seed)
+    """A preset with the seed and retraining of the present recipe."""
+    return replace(preset, retraining=recipe.retraining, seed=recipe.seed)
 
 
 def _group(*widgets: ipywidgets.Widget) -> ipywidgets.Widget:
@@ -56,43 +68,51 @@ def _group(*widgets: ipywidgets.Widget) -> ipywidgets.Widget:
 
 def _presets(scope: Scope) -> ipywidgets.Widget:
     session = scope.session
-    buttons = []
+    buttons = {name: ipywidgets.Button() for name in PRESETS}
     for name, preset in PRESETS.items():
-        button = ipywidgets.Button(
-            description=scope.say(f"preset.{name}"),
-            tooltip=scope.help(f"preset.{name}"),
-        )
-        button.on_click(
+        buttons[name].on_click(
             lambda _, preset=preset: session.edit(preset_recipe(session.recipe, preset))
         )
-        buttons.append(button)
-    row = ipywidgets.HBox(buttons)
+
+    @scope.watch("lang")
+    def translate() -> None:
+        for name, button in buttons.items():
+            button.description = scope.say(f"preset.{name}")
+            button.tooltip = scope.help(f"preset.{name}")
+
+    row = ipywidgets.HBox(list(buttons.values()))
     row.add_class("wb-presets")
-    mistakes = ipywidgets.Dropdown(
-        options=[
-            (scope.say("screen.mistakes"), ""),
-            *((scope.say(f"preset.{name}"), name) for name in MISTAKES),
-        ],
-        tooltip=scope.say("screen.mistakes.help"),
-        layout={"width": "auto"},
-    )
+    return _group(row, *_mistakes(scope))
+
+
+def _mistakes(scope: Scope) -> list[ipywidgets.Widget]:
+    """A choice of them, and what is wrong with the chosen one."""
+    session = scope.session
     note = ipywidgets.HTML()
     note.add_class("wb-warn-note")
 
-    def load(change: dict[str, str]) -> None:
-        name = change["new"]
-        note.value = scope.help(f"preset.{name}") if name else ""
+    def load(name: str) -> None:
+        explain()
         if name:
             session.edit(preset_recipe(session.recipe, MISTAKES[name]))
 
+    keys = {"screen.mistakes": ""} | {f"preset.{name}": name for name in MISTAKES}
+    control = picker(scope, keys, load)
+    scope.words(control.widget, tooltip="screen.mistakes.help")
+
+    @scope.watch("lang")
+    def explain() -> None:
+        name = control.widget.value
+        note.value = scope.help(f"preset.{name}") if name else ""
+
     @scope.watch("recipe", now=False)
     def forget() -> None:
-        chosen = mistakes.value
-        if chosen and session.recipe.plans != MISTAKES[chosen].plans:
-            mistakes.value = ""
+        name = control.widget.value
+        if name and session.recipe.compression != MISTAKES[name].compression:
+            control.show("")
+            explain()
 
-    mistakes.observe(load, "value")
-    return _group(row, mistakes, note)
+    return [control.widget, note]
 
 
 def _sparsity(scope: Scope) -> Control:
@@ -127,24 +147,58 @@ def _threshold(scope: Scope) -> Control:
 
     control = slider(scope, "magnitude", "threshold", knob, moved, high=1.0)
 
-    @scope.watch("weights")
-    def rescale() -> None:
-        largest = max(
-            (float(abs(values).max(initial=0)) for values in session.weights.values()),
-            default=1.0,
-        )
-        control.widget.max = largest or 1.0
-        control.widget.step = (largest or 1.0) / 1000
+    _rescale(scope, control)
 
-    @scope.watch("recipe", "before")
-    def update() -> None:
-        set_here = (wide_knobs(session.recipe, "magnitude") or {}).get("threshold")
-        if set_here is not None:
-            control.show(min(float(set_here), control.widget.max))
-        else:
-            control.show(threshold_of(session.snapshot()) or 0.0)
+    @scope.watch("recipe")
+    def follow() -> None:
+        _show_threshold(control, session.recipe)
+
+    @scope.derive("recipe", "before", basis=_pruned)
+    def compute(snapshot: Snapshot) -> Callable[[], None]:
+        threshold = _wide_threshold(snapshot.recipe) or threshold_of(snapshot) or 0.0
+
+        def show() -> None:
+            # Not under a hand that has gone on meanwhile.
+            if session.recipe == snapshot.recipe:
+                control.show(min(threshold, control.widget.max))
+
+        return show
 
     return control
+
+
+def _rescale(scope: Scope, control: Control) -> None:
+    """Let the threshold's slider end at the largest weight."""
+
+    @scope.derive("weights", basis=lambda snapshot: (snapshot.weights,))
+    def compute(snapshot: Snapshot) -> Callable[[], None]:
+        ends = [
+            max(-float(values.min(initial=0)), float(values.max(initial=0)))
+            for values in snapshot.weights.values()
+        ]
+        largest = max(ends, default=1.0) or 1.0
+
+        def show() -> None:
+            control.widget.max = largest
+            control.widget.step = largest / 1000
+            _show_threshold(control, scope.session.recipe)
+
+        return show
+
+
+def _show_threshold(control: Control, recipe: Recipe) -> None:
+    threshold = _wide_threshold(recipe)
+    if threshold is not None:
+        control.show(min(threshold, control.widget.max))
+
+
+def _wide_threshold(recipe: Recipe) -> float | None:
+    threshold = (wide_knobs(recipe, "magnitude") or {}).get("threshold")
+    return None if threshold is None else float(threshold)
+
+
+def _pruned(snapshot: Snapshot) -> tuple[Any, ...]:
+    return snapshot.recipe, snapshot.before and snapshot.before.network
 
 
 def _pruning_scope(scope: Scope) -> ipywidgets.Widget:
@@ -195,7 +249,7 @@ def _calibration_note(scope: Scope) -> ipywidgets.Widget:
     note = ipywidgets.HTML()
     note.add_class("wb-note")
 
-    @scope.watch("workload")
+    @scope.watch("workload", "lang")
     def update() -> None:
         session = scope.session
         is_off = session.workload is not None and not session.can_train
@@ -212,9 +266,7 @@ def _budget(scope: Scope) -> ipywidgets.Widget:
         session.remember()
 
     box = ipywidgets.BoundedFloatText(min=0, max=1e9, step=10)
-    control = Control(
-        scope.say("screen.budget"), scope.say("screen.budget.help"), box, moved
-    )
+    control = described(scope, "screen.budget", Control(box, moved))
 
     @scope.watch("budget")
     def update() -> None:

@@ -17,7 +17,7 @@ def status(scope: Scope) -> ipywidgets.Widget:
     box = ipywidgets.VBox([line])
     box.add_class("wb-status")
 
-    @scope.watch("status", "findings", "is_calibrated")
+    @scope.watch("status", "findings", "lang")
     def update() -> None:
         line.value = f'<div role="status" aria-live="polite">{_html(scope)}</div>'
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from workbench.core.recipe import Recipe
 from workbench.panels import words
+from workbench.panels.controls import picker
 from workbench.text import LANGUAGES
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def topbar(
     title = ipywidgets.HTML()
     title.add_class("wb-grow")
 
-    @scope.watch("original", "workload", "sites")
+    @scope.watch("original", "workload", "sites", "lang")
     def update() -> None:
         snapshot = session.snapshot()
         parts = [f"<b>{escape(snapshot.name)}</b>"]
@@ -67,47 +69,49 @@ def _demo_picker(
 ) -> list[ipywidgets.Widget]:
     if not demos:
         return []
-    picker = ipywidgets.Dropdown(
-        options=[(scope.say(f"demo.{name}"), name) for name in demos],
-        value=scope.session.demo,
-        tooltip=scope.say("screen.demo.help"),
-        layout={"width": "auto"},
-    )
-    picker.observe(lambda change: choose_demo(change["new"]), "value")
-    return [picker]
+    control = picker(scope, {f"demo.{name}": name for name in demos}, choose_demo)
+    control.show(scope.session.demo)
+    scope.words(control.widget, tooltip="screen.demo.help")
+    return [control.widget]
 
 
 def _history_buttons(scope: Scope) -> list[ipywidgets.Button]:
     session = scope.session
-    buttons = {}
+    buttons: dict[str, ipywidgets.Button] = {}
+    icons: dict[str, str] = {}
     for name, icon, act in (
         ("undo", "↶", session.undo),
         ("redo", "↷", session.redo),
         ("reset", "⟲", session.reset),
     ):
-        label = scope.say(f"screen.{name}")
-        button = ipywidgets.Button(
-            description=f"{icon} {label}", tooltip=label, layout={"width": "auto"}
-        )
+        button = ipywidgets.Button(layout={"width": "auto"})
         button.on_click(lambda _, act=act: act())
         buttons[name] = button
+        icons[name] = icon
+
+    @scope.watch("lang")
+    def translate() -> None:
+        for name, button in buttons.items():
+            button.tooltip = scope.say(f"screen.{name}")
+            button.description = f"{icons[name]} {button.tooltip}"
 
     @scope.watch("recipe")
     def update() -> None:
         buttons["undo"].disabled = not session.can_undo
         buttons["redo"].disabled = not session.can_redo
-        buttons["reset"].disabled = not session.recipe.plans
+        buttons["reset"].disabled = session.recipe.compression == Recipe().compression
 
     return list(buttons.values())
 
 
 def _language(scope: Scope) -> ipywidgets.Widget:
     session = scope.session
-    picker = ipywidgets.Dropdown(
+    choice = ipywidgets.Dropdown(
         options=[(LANGUAGE_NAMES[lang], lang) for lang in LANGUAGES],
         value=session.lang,
-        tooltip=scope.say("screen.language"),
         layout={"width": "auto"},
     )
-    picker.observe(lambda change: session.set(lang=change["new"]), "value")
-    return picker
+    scope.words(choice, tooltip="screen.language")
+    scope.watch("lang")(lambda: choice.set_trait("value", session.lang))
+    choice.observe(lambda change: session.set(lang=change["new"]), "value")
+    return choice

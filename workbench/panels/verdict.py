@@ -20,7 +20,10 @@ def verdict(scope: Scope) -> ipywidgets.Widget:
     box = ipywidgets.VBox([text])
     box.add_class("wb-verdict")
 
-    @scope.watch("before", "after", "recipe", "original", "budget", "workload")
+    @scope.watch(
+        *("before", "after", "recipe", "original", "budget", "workload"),
+        *("is_opening", "lang"),
+    )
     def update() -> None:
         session = scope.session
         snapshot = session.snapshot()
@@ -35,7 +38,8 @@ def verdict(scope: Scope) -> ipywidgets.Widget:
 def _sentences(scope: Scope, outcome: Outcome | None) -> str:
     session = scope.session
     if outcome is None:
-        return escape(scope.say("screen.verdict.opening"))
+        name = "opening" if session.is_opening else "unopened"
+        return escape(scope.say(f"screen.verdict.{name}"))
     packed = outcome.sizes.packed
     ratio = outcome.sizes.ratio
     parts = [
@@ -50,7 +54,8 @@ def _sentences(scope: Scope, outcome: Outcome | None) -> str:
     elif session.workload is not None and session.workload.data.test is None:
         parts.append(scope.say("screen.verdict.no_test"))
     else:
-        parts.append(scope.say("screen.verdict.measuring"))
+        name = "measuring" if session.is_scored else "unmeasured"
+        parts.append(scope.say(f"screen.verdict.{name}"))
     if session.budget:
         fits = packed.value <= session.budget
         key = "screen.verdict.fits" if fits else "screen.verdict.misses"

@@ -4,13 +4,13 @@ import ipywidgets as widgets
 import numpy as np
 from IPython.display import display
 
-from workbench.core.bins import weight_bins
-from workbench.panels.live_weights import LiveWeights
+from workbench.core.bins import tensor_bins
+from workbench.panels.live_weights import LiveWeights, exact_numbers
 
 rng = np.random.default_rng(0)
 bins = {
-    f"layer_{k}/kernel": weight_bins(
-        np.sort(rng.normal(0, 0.02 * (k + 1), 40_000).astype(np.float32))
+    f"layer_{k}/kernel": tensor_bins(
+        rng.normal(0, 0.02 * (k + 1), (200, 200)).astype(np.float32), (1,)
     )
     for k in range(50)
 }
@@ -24,6 +24,9 @@ own.observe(
     ["sparsity", "bits"],
 )
 settle.on_click(
-    lambda _: own.settle(own.wish(), sparsity=0.5, sqnr=12.34, threshold=0.01)
+    lambda _: own.set_trait(
+        "exact",
+        exact_numbers(own.wish(), sparsity=0.5, sqnr=12.34, threshold=0.01),
+    )
 )
 display(widgets.VBox([own, heard, settle, slider, followed]))

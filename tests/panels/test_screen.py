@@ -1,0 +1,228 @@
+"""What a screen keeps and lets go of: languages, demos, its end."""
+
+import asyncio
+import gc
+import threading
+import weakref
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import comm
+import ipywidgets
+import numpy as np
+import pytest
+from ipywidgets.widgets import widget as registry
+
+from tests.chain.models import case
+from workbench.app import Dashboard
+from workbench.core.edit import set_knobs
+from workbench.core.errors import UserError
+from workbench.core.presets import MISTAKES
+from workbench.panels.address import Address
+from workbench.panels.assets import bring_plotly, bring_stylesheet
+from workbench.panels.saving import saving
+from workbench.panels.scope import Scope
+from workbench.session import Session
+
+
+@pytest.fixture(scope="module")
+def dense():
+    return case("dense")
+
+
+@pytest.fixture
+def screen(dense):
+    shown = Dashboard(dense.model, dense.data, is_kept=False)
+    yield shown
+    shown.close()
+
+
+def held():
+    """Widgets that ipywidgets holds, and connections to a page."""
+    return len(registry._instances), len(comm.get_comm_manager().comms)
+
+
+def tree(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from tree(child)
+
+
+def classes(widget):
+    return getattr(widget, "_dom_classes", ())
+
+
+def labelled(screen, key):
+    words = screen._scope.say(key)
+    return next(w for w in tree(screen) if getattr(w, "description", "") == words)
+
+
+def test_twenty_languages_leave_no_widget_behind(screen):
+    before = held()
+    for lang in 10 * ("zh", "en"):
+        screen.session.set(lang=lang)
+    assert held() == before
+
+
+def test_a_selection_and_its_bins_leave_no_widget_behind(screen):
+    before = held()
+    for path in (screen.session.sites[0].path, screen.session.sites[1].path):
+        screen.session.select([path])
+        screen.session.set(bins=dict(screen.session.bins))
+    assert held() == before
+
+
+def said(screen):
+    """All that a screen says, in order."""
+    names = ("description", "tooltip", "value", "options", "columns", "rows", "words")
+    names += ("alt", "lang", "stale_text", "select_text")
+    return [
+        (type(widget).__name__, name, getattr(widget, name))
+        for widget in tree(screen)
+        for name in names
+        if hasattr(widget, name)
+    ]
+
+
+def test_another_language_says_what_a_new_screen_would(screen, dense):
+    fresh = Dashboard(dense.model, dense.data, lang="zh", is_kept=False)
+    screen.session.set(lang="zh")
+    assert said(screen) == said(fresh)
+    fresh.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("screen.folder", "elsewhere"),
+        ("screen.force", True),
+        ("screen.format.tflite-int8", True),
+        ("screen.format.keras", False),
+        ("knob.retraining.epochs", 3),
+        ("screen.drawer.formula", True),
+        ("screen.save", True),
+    ],
+)
+def test_what_was_typed_outlives_a_language(screen, key, value):
+    labelled(screen, key).value = value
+    screen.session.set(lang="zh")
+    assert labelled(screen, key).value == value
+    screen.session.set(lang="en")
+    assert labelled(screen, key).value == value
+
+
+def test_a_recipe_that_is_being_written_outlives_a_language(screen):
+    def area():
+        return next(w for w in tree(screen) if isinstance(w, ipywidgets.Textarea))
+
+    area().value = "version: 1\nplans: ["
+    screen.session.set(lang="zh")
+    assert area().value == "version: 1\nplans: ["
+
+
+def test_a_loaded_mistake_and_its_warning_outlive_a_language(screen):
+    def picker():
+        [found] = [
+            w
+            for w in tree(screen)
+            if isinstance(w, ipywidgets.Dropdown) and "one_scale" in _values(w)
+        ]
+        return found
+
+    picker().value = "one_scale"
+    assert screen.session.recipe.compression == MISTAKES["one_scale"].compression
+    screen.session.set(lang="zh")
+    assert picker().value == "one_scale"
+    help_text = screen._scope.help("preset.one_scale")
+    assert help_text in [getattr(w, "value", "") for w in tree(screen)]
+    assert len(screen.session._timeline.past) == 1
+
+
+def _values(dropdown):
+    return [value for _, value in dropdown.options]
+
+
+def test_the_end_leaves_no_widget_thread_or_session(dense):
+    async def scene():
+        bring_stylesheet()
+        bring_plotly()  # Both stay for the kernel's life.
+        before = held()
+        shown = Dashboard(dense.model, dense.data, is_kept=False)
+        session = weakref.ref(shown.session)
+        while not shown.session.is_calibrated:
+            await asyncio.sleep(0.01)
+        shown.close()
+        shown.close()
+        del shown
+        await asyncio.sleep(0.1)
+        gc.collect()
+        left = [t for t in threading.enumerate() if t.name.startswith("workbench")]
+        return before, held(), left, session()
+
+    before, after, left, session = asyncio.run(scene())
+    assert after == before
+    assert left == []
+    assert session is None
+
+
+def test_a_failed_opening_waits_for_nothing(dense, tmp_path):
+    path = tmp_path / "model.keras"
+    dense.model.save(path)
+    wrong = tmp_path / "data.npz"
+    np.savez(wrong, x_test=np.zeros((4, 99), np.float32), y_test=np.zeros(4))
+
+    async def scene():
+        shown = Dashboard(path, wrong, is_kept=False)
+        while shown.session.is_opening:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        [verdict] = [w for w in tree(shown) if "wb-verdict" in classes(w)]
+        text = verdict.children[0].value
+        is_stale = shown.session.snapshot().is_stale
+        error = shown.session.status
+        shown.close()
+        return text, is_stale, error
+
+    text, is_stale, error = asyncio.run(asyncio.wait_for(scene(), 60))
+    assert error.is_error
+    assert "not measured" in text
+    assert "measuring" not in text
+    assert not is_stale
+
+
+def test_a_download_is_packed_by_the_session(dense, tmp_path, monkeypatch):
+    session = Session(dense.model, dense.data, is_kept=False)
+    with pytest.raises(UserError, match="save first"):
+        session.pack(lambda *_: None)
+    session.save(tmp_path / "result", ("keras",))
+    scope = Scope(session, Address())
+    given = []
+    monkeypatch.setattr(scope.address, "download", lambda *what: given.append(what))
+    _, group = saving(scope)
+    words = scope.say("screen.download")
+    next(w for w in tree(group) if getattr(w, "description", "") == words).click()
+    [(name, content)] = given
+    assert name == "result.zip"
+    names = zipfile.ZipFile(BytesIO(content)).namelist()
+    assert sorted(names) == sorted(
+        str(path.relative_to(tmp_path)) for path in (tmp_path / "result").iterdir()
+    )
+
+
+def test_a_folder_that_is_gone_is_not_an_empty_download(dense, tmp_path):
+    session = Session(dense.model, dense.data, is_kept=False)
+    session.save(tmp_path / "result", ("keras",))
+    (tmp_path / "result").rename(tmp_path / "away")
+    with pytest.raises(UserError, match="was not found"):
+        session.pack(lambda *_: None)
+
+
+def test_weights_are_stale_for_a_new_wish_alone(screen):
+    figures = {w.alt: w for w in tree(screen) if hasattr(w, "stale")}
+    histogram = figures[screen._scope.say("screen.alt.weights")]
+    assert not histogram.stale
+    recipe = set_knobs(screen.session.recipe, "magnitude", sparsity=0.5)
+    screen.session.set(recipe=recipe)
+    assert histogram.stale
