@@ -61,15 +61,32 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
                 break
         else:
             yield lambda: session.calibrated(calibrator.seen)
+            yield from _seeing(session, task)
     yield session.saying("")
+
+
+def _seeing(session: Session, task: Task) -> Iterator[Delivery]:
+    """Find out what every kernel sees, for the repairs."""
+    from workbench.engine.moments import MomentCalibrator
+
+    moments = MomentCalibrator(session.workload)
+    for _ in moments.run(seed=session.recipe.seed):
+        if task.is_cancelled:
+            return
+    yield lambda: session.repairable(moments.sites)
 
 
 def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
     """Compress for a recipe, then measure, each number sharper than the last."""
-    network = network_for(session, recipe)
-    outcome = Outcome(recipe, network, sizes(network, session.other_parameters))
+    earlier = session.before
     session.remember()
-    yield lambda: session.set(before=_with_last_score(outcome, session.before))
+    if recipe.has_repairs:
+        # A repair takes a while: what it repairs is shown first.
+        plain = _outcome(session, recipe, earlier, is_plain=True)
+        yield lambda: session.set(before=_with_last_score(plain, earlier))
+    outcome = _outcome(session, recipe, earlier)
+    network = outcome.network
+    yield lambda: session.set(before=_with_last_score(outcome, earlier))
     if session.evaluator is None or session.original is None:
         return
     if recipe.has_activations and not session.seen:
@@ -80,6 +97,13 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
         if measured.is_exact:
             visit = Visit.of(recipe, "before", outcome.sizes.packed.value, measured)
             yield lambda visit=visit: session.visit(visit)
+
+
+def _outcome(
+    session: Session, recipe: Recipe, earlier: Outcome | None, *, is_plain: bool = False
+) -> Outcome:
+    network = network_for(session, recipe, earlier=earlier, is_plain=is_plain)
+    return Outcome(recipe, network, sizes(network, session.other_parameters))
 
 
 def binning(session: Session) -> Iterator[Delivery]:
@@ -225,9 +249,21 @@ def _wished(session: Session, wish: Saving) -> Outcome:
 
 
 def network_for(
-    session: Session, recipe: Recipe, start: Retrained | None = None
+    session: Session,
+    recipe: Recipe,
+    start: Retrained | None = None,
+    *,
+    earlier: Outcome | None = None,
+    is_plain: bool = False,
 ) -> Network:
     """The network that a recipe makes of the original, or of retrained weights.
+
+    Args:
+        session: Whose model it is.
+        recipe: What to do.
+        start: The retrained weights; None for the original's.
+        earlier: What to take unchanged tensors over from; None for `session.before`.
+        is_plain: Whether to leave out repairs, for a first look.
 
     Raises:
         UserError: If the recipe quantizes activations and no training data is there
@@ -247,15 +283,19 @@ def network_for(
             digests={path: array_digest(w) for path, w in start.kernels.items()},
             activations=grids,
             others=start.network.others,
+            biases=start.network.others,
+            is_plain=is_plain,
         )
-    before = session.before
+    before = earlier or session.before
     return compress(
         session.sites,
         session.weights,
         recipe,
         digests=session.digests,
         activations=grids,
+        biases=workload.others if workload else None,
         previous=before.network if before else None,
+        is_plain=is_plain,
     )
 
 

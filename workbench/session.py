@@ -271,6 +271,12 @@ class Session(State):
         if self.recipe.has_activations:
             self.preview()
 
+    def repairable(self, sites: tuple[Site, ...]) -> None:
+        """Take over what every kernel sees; for deliveries."""
+        self.sites = sites
+        if self.recipe.has_repairs:
+            self.preview()
+
     def progressed(self, progress: Progress) -> None:
         """Take over the progress of a retraining; for deliveries."""
         self.progress = (*self.progress, progress)[-PROGRESS_KEPT:]

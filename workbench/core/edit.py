@@ -67,6 +67,19 @@ def inherit(recipe: Recipe, step: str, target: str) -> Recipe:
     return _with(recipe, replace(plan, steps=kept))
 
 
+def set_repair(recipe: Recipe, *, is_on: bool) -> Recipe:
+    """The recipe with one-shot repair of everything, or without.
+
+    Kept weights are refitted, and where weights are quantized, rounding passes its
+    errors on.
+    """
+    change = set_knobs if is_on else switch_off
+    recipe = change(recipe, "reconstruct")
+    if wide_knobs(recipe, "uniform") is None:
+        return recipe
+    return set_knobs(recipe, "uniform", rounding="feedback" if is_on else "nearest")
+
+
 def own_choice(recipe: Recipe, step: str, target: str) -> Choice | None:
     """What a target itself says of a step; None where it inherits."""
     plan = _plan(recipe, target)

@@ -37,12 +37,13 @@ class Layout:
     parts: int = 1
 
     @classmethod
-    def of(cls, site: Site, parts: int = 1) -> Layout:
+    def of(cls, site: Site, stack: int | None = None) -> Layout:
         """The layout of a site's kernel.
 
         Args:
             site: The kernel's place.
-            parts: Groups of a grouped convolution.
+            stack: Number of matrices, more than the groups' axes have for a grouped
+                convolution; None for what the axes have.
         """
         axes = range(len(site.shape))
         groups = (site.channel_axes[0],) if site.kind == "depthwise" else ()
@@ -51,7 +52,8 @@ class Layout:
             channels = tuple(a for a in axes if a not in channels)
         outputs = tuple(a for a in channels if a not in groups)
         inputs = tuple(a for a in axes if a not in (*groups, *outputs))
-        return cls(site.shape, groups, inputs, outputs, parts)
+        own = math.prod(site.shape[a] for a in groups)
+        return cls(site.shape, groups, inputs, outputs, (stack or own) // max(own, 1))
 
     @property
     def inputs_count(self) -> int:
@@ -62,6 +64,11 @@ class Layout:
     def groups_count(self) -> int:
         """Number of groups."""
         return self.parts * math.prod(self.shape[a] for a in self.groups)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Axes of what is made: groups and outputs."""
+        return (*self.groups, *self.outputs)
 
     def matrices(self, values: NDArray[Any]) -> NDArray[Any]:
         """A kernel as matrices (groups, outputs, inputs); a copy where it must be."""

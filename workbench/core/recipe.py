@@ -153,6 +153,17 @@ class Recipe:
         return notation.json_of(values) if style == "json" else notation.yaml_of(values)
 
     @property
+    def has_repairs(self) -> bool:
+        """Whether any plan asks for what calibration gives."""
+        made = (
+            steps[choice.name](**dict(choice.values))
+            for plan in self.plans
+            for choice in plan.steps
+            if not choice.is_off
+        )
+        return any(step.plain() != step for step in made)
+
+    @property
     def compression(self) -> tuple[object, ...]:
         """All that decides the network: two recipes with the same make the same."""
         return self.plans, self.model_steps, self.wish

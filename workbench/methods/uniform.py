@@ -8,15 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from workbench.core import fused
-from workbench.core.affine import encode, grid_of, quantize
+from workbench.core.affine import Grid, encode, grid_of, integer_type, quantize
 from workbench.core.channels import channels_of
 from workbench.core.codes import Float
 from workbench.core.knob import knob
+from workbench.core.layout import Layout
+from workbench.core.reconstruction import round_with_feedback, shift_of, weighted_grid
 from workbench.core.step import TensorStep, steps
 from workbench.methods.magnitude import Magnitude
 
 if TYPE_CHECKING:
+    from workbench.core.calibration import Gram
     from workbench.core.tensor import CompressedTensor, Site
 
 
@@ -30,6 +35,9 @@ class Uniform(TensorStep):
         symmetric: Whether the grid is the narrow signed one around zero.
         granularity: One scale per ``channel`` or one per ``tensor``.
         range: ``minmax`` covers every weight, ``mse`` has the least squared error.
+        rounding: Each weight to the ``nearest`` grid point, or with ``feedback``: its
+            error passed on to the ones after it, by what calibration saw, on the range
+            with the least error there.
     """
 
     name: ClassVar[str] = "uniform"
@@ -39,9 +47,12 @@ class Uniform(TensorStep):
     symmetric: bool = knob(True)
     granularity: str = knob("channel", choices=("channel", "tensor"))
     range: str = knob("minmax", choices=("minmax", "mse"))
+    rounding: str = knob("nearest", choices=("nearest", "feedback"))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor on its grid; pruned zeros stay zero."""
+        if self.rounding == "feedback" and site.gram and not site.gram.is_diagonal:
+            return self._with_feedback(tensor, site, site.gram)
         found = self._in_one_pass(tensor, site, threshold=0.0)
         if found is not None:
             return found
@@ -63,10 +74,55 @@ class Uniform(TensorStep):
             return None
         if not is_new or not fused.pays(tensor.dense):
             return None
+        if self.rounding != "nearest":
+            return None
         cut = earlier.cut(tensor.dense)
         return (
             None if cut.ties else self._in_one_pass(tensor, site, float(cut.threshold))
         )
+
+    def plain(self) -> Uniform:
+        """The same with each weight rounded to the nearest grid point."""
+        return replace(self, rounding="nearest")
+
+    def _with_feedback(
+        self, tensor: CompressedTensor, site: Site, gram: Gram
+    ) -> CompressedTensor:
+        layout = Layout.of(site, len(gram.moments))
+        aim = layout.matrices(tensor.dense.astype(np.float64))
+        kept = layout.matrices(
+            np.ones(aim.shape, np.bool_).reshape(tensor.dense.shape)
+            if tensor.mask is None
+            else tensor.mask
+        )
+        hessian = gram.hessian()
+        grid = weighted_grid(
+            aim,
+            np.einsum("gii->gi", hessian),
+            self.bits,
+            is_symmetric=self.symmetric,
+            is_per_channel=self.granularity == "channel",
+        )
+        spread = Grid(
+            np.broadcast_to(grid.scale, aim.shape),
+            np.broadcast_to(grid.zero_point, aim.shape),
+            grid.bits,
+            grid.is_symmetric,
+        )
+        levels = round_with_feedback(aim, kept, hessian, spread)
+        kind = integer_type(grid.bits, is_symmetric=grid.is_symmetric)
+        ends = [layout.tensor(a) for a in (spread.scale, spread.zero_point)]
+        firsts = tuple(
+            slice(None)
+            if self.granularity == "channel" and a in layout.channels
+            else slice(1)
+            for a in range(len(site.shape))
+        )
+        grid = Grid(ends[0][firsts], ends[1][firsts], grid.bits, grid.is_symmetric)
+        made = tensor.coded(encode(layout.tensor(levels).astype(kind), grid))
+        first = layout.matrices(tensor.start.astype(np.float64))
+        lost = first - layout.matrices(made.dense.astype(np.float64))
+        return replace(made, shift=shift_of(lost, gram))
 
     def _in_one_pass(
         self, tensor: CompressedTensor, site: Site, threshold: float

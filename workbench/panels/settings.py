@@ -9,7 +9,13 @@ import ipywidgets
 
 from workbench.charts.weights import threshold_of
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import default_knobs, set_knobs, switch_off, wide_knobs
+from workbench.core.edit import (
+    default_knobs,
+    set_knobs,
+    set_repair,
+    switch_off,
+    wide_knobs,
+)
 from workbench.core.knob import knobs
 from workbench.core.presets import MISTAKES, PRESETS
 from workbench.core.recipe import Recipe
@@ -44,7 +50,10 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
         "activation_bits": _bits(scope, "activations"),
     }
     pruning = _group(
-        sliders["sparsity"].widget, sliders["threshold"].widget, _pruning_scope(scope)
+        sliders["sparsity"].widget,
+        sliders["threshold"].widget,
+        _pruning_scope(scope),
+        _repair(scope),
     )
     quantization = _group(
         sliders["bits"].widget,
@@ -227,7 +236,7 @@ def _bits(scope: Scope, step: str) -> Control:
         if bits == FLOAT_BITS:
             session.edit(switch_off(recipe, step), step)
         else:
-            session.edit(set_knobs(recipe, step, bits=bits), step)
+            session.edit(_with_bits(recipe, step, bits), step)
 
     control = bit_slider(scope, step, knobs(owner)["bits"], moved)
 
@@ -243,6 +252,35 @@ def _bits(scope: Scope, step: str) -> Control:
             control.enable(is_enabled=session.can_train)
 
     return control
+
+
+def _with_bits(recipe: Recipe, step: str, bits: int) -> Recipe:
+    """The recipe at a bit width, repaired where all of it is."""
+    recipe = set_knobs(recipe, step, bits=bits)
+    return set_repair(recipe, is_on=True) if _is_repaired(recipe) else recipe
+
+
+def _repair(scope: Scope) -> ipywidgets.Widget:
+    session = scope.session
+    box = ipywidgets.Checkbox(indent=False)
+    scope.words(box, description="screen.repair", tooltip="screen.repair.help")
+
+    def moved(change: Any) -> None:
+        if change["new"] != _is_repaired(session.recipe):
+            session.edit(set_repair(session.recipe, is_on=change["new"]))
+
+    box.observe(moved, "value")
+
+    @scope.watch("recipe", "workload")
+    def update() -> None:
+        box.value = _is_repaired(session.recipe)
+        box.disabled = session.workload is not None and not session.can_train
+
+    return box
+
+
+def _is_repaired(recipe: Recipe) -> bool:
+    return wide_knobs(recipe, "reconstruct") is not None
 
 
 def _calibration_note(scope: Scope) -> ipywidgets.Widget:

@@ -1,0 +1,66 @@
+"""What repair without training brings back, beside plain pruning and rounding.
+
+Calibrated on training data and measured on test data, on the demo's three models.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.bench.benchmark import Result, benchmarks
+from workbench.core.edit import set_knobs, set_repair
+from workbench.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.bench.benchmark import Say
+    from workbench.session import Session
+
+MODELS = ("lenet", "cnn", "lstm")
+SPARSITIES = (0.8, 0.9, 0.95, 0.98)
+BITS = (4, 3, 2)
+# Points that a 300-100 perceptron may lose.
+LENET_LIMITS = {0.9: 1.9, 0.95: 5.2, 0.98: 12.0, 4: 0.2, 3: 0.3, 2: 1.6}
+# Where the plain method loses more, half of it must come back.
+WORTH_REPAIRING = 1.0
+
+
+@benchmarks.add("one-shot")
+def one_shot(say: Say) -> Iterator[Result]:
+    """Prune or round each model plainly and repaired."""
+    from workbench.session import Session
+
+    for model in MODELS:
+        say(model)
+        session = Session(model, is_kept=False)
+        for level in (*SPARSITIES, *BITS):
+            say(f"{model} {level}")
+            yield from _compared(session, model, level)
+        session.close()
+
+
+def _compared(session: Session, model: str, level: float) -> Iterator[Result]:
+    """Points lost at one level, plainly and repaired."""
+    if level < 1:
+        name, recipe = f"{level:.0%}", set_knobs(Recipe(), "magnitude", sparsity=level)
+    else:
+        name, recipe = (
+            f"{level} bits",
+            set_knobs(Recipe(), "uniform", bits=int(level), range="mse"),
+        )
+    plain = _lost(session, recipe)
+    repaired = _lost(session, set_repair(recipe, is_on=True))
+    half = plain / 2 if plain > WORTH_REPAIRING else max(plain, WORTH_REPAIRING)
+    limit = LENET_LIMITS.get(level, half) if model == "lenet" else half
+    yield Result(f"{model}.{name}.plain", plain, 100.0, "points")
+    yield Result(f"{model}.{name}.repaired", repaired, limit, "points")
+
+
+def _lost(session: Session, recipe: Recipe) -> float:
+    """Points that a recipe loses on the test set, without a running event loop."""
+    session.edit(recipe)
+    before = session.before
+    gap = before.measurement.difference
+    assert gap is not None, "The demos have test data."
+    return -100 * gap.value

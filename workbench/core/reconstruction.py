@@ -1,0 +1,166 @@
+"""One-shot repair: the weights that change least of what a layer makes.
+
+For rows of weights w over inputs x the error of w' is ``(w - w') H (w - w')`` with
+``H = E[x x^T]``. Kept weights are refitted to make it least, and rounding passes each
+weight's error on to those that are not rounded yet.
+
+Sources: Hassibi and Stork 1993; Frantar and Alistarh 2022, arXiv 2208.11580; Frantar et
+al. 2023, arXiv 2210.17323.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from workbench.core.affine import SHRINK_FACTORS, Grid, grid_between
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workbench.core.calibration import Gram
+
+    Matrices = NDArray[np.float64]
+
+_BLOCK = 64
+# Its own types leave the result open.
+_linalg = cast("Any", np.linalg)
+
+
+def least_squares(
+    weights: Matrices, kept: NDArray[np.bool_], hessian: Matrices
+) -> Matrices:
+    """The kept weights that lie closest: ``w'_S = (H_SS)^-1 (w H)_S``, zero elsewhere.
+
+    Args:
+        weights: (groups, outputs, inputs), float64.
+        kept: The support S of each row, shape of `weights`.
+        hessian: ``H``, positive definite, (groups, inputs, inputs).
+
+    Returns:
+        Shape of `weights`.
+    """
+    fitted = np.where(kept, weights, 0.0)
+    for group, h in enumerate(hessian):
+        pulls = weights[group] @ h
+        for row, support in enumerate(kept[group]):
+            if support.all() or not support.any():
+                continue
+            places = np.flatnonzero(support)
+            part: Matrices = _linalg.solve(
+                h[np.ix_(places, places)], pulls[row, places]
+            )
+            fitted[group, row, places] = part
+    return fitted
+
+
+def round_with_feedback(
+    weights: Matrices, kept: NDArray[np.bool_], hessian: Matrices, grid: Grid
+) -> Matrices:
+    """Integers of a grid, each weight's error passed on to the ones after it.
+
+    Columns go by falling ``H_jj``; with U the upper Cholesky factor of ``H^-1`` the
+    error ``e = (w_j - q_j) / U_jj`` of column j moves the later ones by ``-e U_j``.
+    Pruned weights are rounded to zero.
+
+    Args:
+        weights: (groups, outputs, inputs), float64.
+        kept: Which are not pruned, shape of `weights`.
+        hessian: ``H``, positive definite, (groups, inputs, inputs).
+        grid: With scale and zero point of the shape of `weights`.
+
+    Returns:
+        Integers as float64, the zero point added, shape of `weights`.
+    """
+    levels = np.empty_like(weights)
+    for group, h in enumerate(hessian):
+        order = np.argsort(-np.diag(h), kind="stable")
+        inverse: Matrices = _linalg.inv(h[np.ix_(order, order)])
+        lower: Matrices = _linalg.cholesky((inverse + inverse.T) / 2)
+        upper = lower.T
+        arrays = (weights[group], kept[group], grid.scale[group])
+        moved, is_kept, scale = (np.ascontiguousarray(a[:, order]) for a in arrays)
+        zero = np.ascontiguousarray(grid.zero_point[group][:, order])
+        found = _round_columns(moved, is_kept, upper, (scale, zero, grid.limits))
+        levels[group][:, order] = found
+    return levels
+
+
+def _round_columns(
+    moved: Matrices,
+    kept: NDArray[np.bool_],
+    upper: Matrices,
+    grid: tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int]],
+) -> Matrices:
+    """Round the columns of one group in turn, in blocks; `moved` is overwritten."""
+    scale, zero, (low, high) = grid
+    levels = np.empty_like(moved)
+    count = moved.shape[1]
+    for start in range(0, count, _BLOCK):
+        stop = min(start + _BLOCK, count)
+        errors = np.empty((len(moved), stop - start))
+        for j in range(start, stop):
+            values = np.where(kept[:, j], moved[:, j], 0.0)
+            level = np.clip(np.rint(values / scale[:, j]) + zero[:, j], low, high)
+            levels[:, j] = level
+            gap = moved[:, j] - (level - zero[:, j]) * scale[:, j]
+            errors[:, j - start] = gap / upper[j, j]
+            rest = slice(j + 1, stop)
+            moved[:, rest] -= errors[:, j - start, None] * upper[j, rest]
+        moved[:, stop:] -= errors @ upper[start:stop, stop:]
+    return levels
+
+
+def weighted_grid(
+    weights: Matrices,
+    importance: Matrices,
+    bits: int,
+    *,
+    is_symmetric: bool,
+    is_per_channel: bool,
+) -> Grid:
+    """The grid with the least ``sum of H_jj (w_j - q_j)**2`` of 41 shrunk ranges.
+
+    Args:
+        weights: (groups, outputs, inputs), float64.
+        importance: ``H_jj``, (groups, inputs).
+        bits: Bit width, 2 to 16.
+        is_symmetric: Which of the two grids.
+        is_per_channel: Whether each output has a scale, else all have one.
+
+    Returns:
+        Scales of shape (groups, outputs, 1) or (1, 1, 1).
+    """
+    axes = (2,) if is_per_channel else (0, 1, 2)
+    low = weights.min(axes, keepdims=True, initial=0).astype(np.float32)
+    high = weights.max(axes, keepdims=True, initial=0).astype(np.float32)
+    best = np.full(low.shape, np.inf)
+    factor = np.ones(low.shape, np.float32)
+    for shrink in SHRINK_FACTORS[::-1]:
+        grid = grid_between(
+            low * shrink, high * shrink, bits, is_symmetric=is_symmetric
+        )
+        smallest, largest = grid.limits
+        level = np.rint(weights / grid.scale) + grid.zero_point
+        gap = (np.clip(level, smallest, largest) - grid.zero_point) * grid.scale
+        gap = np.square(gap - weights) * importance[:, None, :]
+        error = gap.sum(axes, keepdims=True)
+        factor = np.where(error < best, shrink, factor)
+        best = np.minimum(error, best)
+    return grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)
+
+
+def shift_of(lost: NDArray[np.float64], gram: Gram) -> NDArray[np.float32] | None:
+    """What a bias must take up for the mean to stay: ``(w - w') E[x]``.
+
+    Args:
+        lost: ``w - w'``, (groups, outputs, inputs).
+        gram: What the kernel saw.
+
+    Returns:
+        Flat, in the order of the outputs; None where there is no bias.
+    """
+    if gram.bias is None:
+        return None
+    return np.einsum("goi,gi->go", lost, gram.mean).ravel().astype(np.float32)

@@ -1,0 +1,169 @@
+"""Second moments of what every kernel sees, over training samples.
+
+A copy of the original runs in small batches; the calls of its layers are wrapped and
+add up ``x x^T`` and ``x`` of the rows that meet a kernel: a convolution's patches, all
+steps of a recurrent layer. Memory does not grow with the samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from workbench.core.calibration import Gram
+from workbench.core.errors import UserError
+from workbench.core.layout import Layout
+from workbench.engine.kernel_inputs import bias_of, watched
+from workbench.engine.layers import clone, layers, pack
+from workbench.engine.live import cast_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from workbench.core.calibration import Bias
+    from workbench.core.tensor import Site
+    from workbench.engine.workload import Workload
+
+BATCH = 64
+MOST_ROWS = 512
+BYTES = 2**30
+WIDEST_BYTES = 2**27
+
+
+class MomentCalibrator:
+    """The Gram matrix of every kernel whose inputs can be seen.
+
+    Args:
+        workload: The model and its data.
+
+    Attributes:
+        sites: The kernels, each with its Gram matrix, or with why there is none; as the
+            workload has them before a run is through.
+
+    Raises:
+        UserError: If there are no training data.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        """Nothing runs yet."""
+        if workload.data.train is None:
+            raise UserError("evaluate.no_training_data")
+        self._workload, self._train = workload, workload.data.train
+        self.sites = workload.sites
+
+    def run(self, samples: int = 8192, seed: int = 0) -> Generator[float, None, None]:
+        """Add up; closing the generator stops it.
+
+        Args:
+            samples: How many training samples to draw at most.
+            seed: Of the draw.
+
+        Yields:
+            Progress from 0 to 1.
+        """
+        drawn = np.random.default_rng(seed).permutation(len(self._train))[:samples]
+        batches = [np.sort(drawn)[i : i + BATCH] for i in range(0, len(drawn), BATCH)]
+        watching = _Watching(self._workload)
+        for done, rows in enumerate(batches):
+            watching.add([tf.convert_to_tensor(a[rows]) for a in self._train.x])
+            yield done / len(batches)
+        self.sites = tuple(map(watching.with_gram, self._workload.sites))
+        yield 1.0
+
+
+class _Watching:
+    """A copy of the original whose kernels tell what they see."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._model = clone(workload.model)
+        self._others = workload.others
+        self._biases: dict[str, Bias] = {}
+        self._unseen: dict[str, str] = {}
+        self._sums: dict[str, list[NDArray[np.float64]]] = {}
+        self._passing: dict[str, list[tf.Tensor]] = {}
+        taking: dict[str, dict[str, str]] = {}
+        room = BYTES
+        for site in filter(lambda site: site.can, workload.sites):
+            address, _, name = site.path.rpartition("/")
+            nbytes = 4 * Layout.of(site).inputs_count ** 2
+            if nbytes > min(room, WIDEST_BYTES):
+                self._unseen[site.path] = "repair.too_wide"
+                continue
+            room -= nbytes
+            taking.setdefault(address, {})[name] = site.path
+        found = layers(self._model)
+        for address, names in taking.items():
+            if address in found:
+                self._watch(found[address], address, names)
+        self._add = tf.function(self._run, autograph=False, reduce_retracing=True)
+
+    def add(self, x: Sequence[tf.Tensor]) -> None:
+        """Add a batch."""
+        for path, sums in self._add(x).items():
+            fresh = [np.asarray(part.numpy(), np.float64) for part in sums]
+            known = self._sums.get(path, [np.zeros(())] * len(fresh))
+            self._sums[path] = [a + b for a, b in zip(known, fresh, strict=True)]
+
+    def with_gram(self, site: Site) -> Site:
+        """The site with what was seen there, or with why nothing was."""
+        sums = self._sums.get(site.path)
+        if sums is None or not sums[2] or not np.isfinite(sums[0]).all():
+            reason = self._unseen.get(site.path, "repair.unreachable")
+            return replace(site, unseen=reason)
+        moments, total, count = sums
+        gram = Gram(
+            (moments / count).astype(np.float32),
+            (total / count).astype(np.float32),
+            int(count),
+            self._bias(site),
+        )
+        return replace(site, gram=gram)
+
+    def _bias(self, site: Site) -> Bias | None:
+        """The bias behind a kernel, where it has an entry for each output."""
+        found = self._biases.get(site.path)
+        if found is None:
+            return None
+        row = self._others[found.path]
+        row = row if found.row is None else row[found.row]
+        outputs = site.parameters // Layout.of(site).inputs_count
+        return found if row.size == outputs else None
+
+    def _watch(self, layer: Any, address: str, names: Mapping[str, str]) -> None:
+        """Have a layer tell what its kernels see."""
+
+        def note(name: str, rows: tf.Tensor) -> None:
+            # Within a loop of its own a tensor cannot be reached from outside.
+            if name in names and rows.graph is self._graph:
+                self._passing.setdefault(names[name], []).append(rows)
+
+        call = watched(layer, note)
+        if call is None:
+            return
+        layer.call = call
+        path = f"{address}/bias"
+        for name, kernel in names.items():
+            bias = bias_of(layer, name, path) if path in self._others else None
+            if bias is not None:
+                self._biases[kernel] = bias
+
+    def _run(self, x: Sequence[tf.Tensor]) -> dict[str, tuple[tf.Tensor, ...]]:
+        self._passing.clear()
+        self._graph: Any = tf.compat.v1.get_default_graph()
+        self._model(pack(self._model, cast_inputs(self._model, x)), training=False)
+        return {path: _sums(tf.concat(v, 0)) for path, v in self._passing.items()}
+
+
+def _sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """``sum x x^T``, ``sum x`` and the number of rows, of evenly drawn ones."""
+    total = tf.shape(rows)[0]
+    # An odd step, so that it does not fall in with the lines of a picture.
+    step = tf.maximum(1, total // MOST_ROWS) // 2 * 2 + 1
+    drawn = tf.cast(rows[::step], tf.float32)
+    moments = tf.einsum("rgi,rgj->gij", drawn, drawn)
+    return moments, tf.reduce_sum(drawn, 0), tf.shape(drawn)[0]

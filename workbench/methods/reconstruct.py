@@ -1,0 +1,49 @@
+"""Least squares on the support: what is kept makes up for what was pruned.
+
+See `workbench.core.reconstruction`; the mean goes into the bias, exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from workbench.core.knob import knob
+from workbench.core.layout import Layout
+from workbench.core.reconstruction import least_squares, shift_of
+from workbench.core.step import TensorStep, steps
+
+if TYPE_CHECKING:
+    from workbench.core.tensor import CompressedTensor, Site
+
+
+@steps.add("reconstruct")
+@dataclass(frozen=True)
+class Reconstruct(TensorStep):
+    """Refit the kept weights so that the layer makes what it made.
+
+    Attributes:
+        damping: Fraction of the inputs' mean second moment that is added to all.
+    """
+
+    name: ClassVar[str] = "reconstruct"
+    phase: ClassVar[int] = 20
+
+    damping: float = knob(0.01, low=1e-6, high=1.0, scale="log")
+
+    def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
+        """The tensor with its kept weights refitted; as it is where none is pruned."""
+        gram = site.gram
+        if gram is None or gram.is_diagonal or tensor.mask is None:
+            return tensor
+        layout = Layout.of(site, len(gram.moments))
+        weights = layout.matrices(tensor.start.astype(np.float64))
+        kept = layout.matrices(tensor.mask)
+        fitted = least_squares(weights, kept, gram.hessian(self.damping))
+        dense = layout.tensor(fitted).astype(np.float32)
+        return tensor.refitted(dense, shift_of(weights - fitted, gram))
+
+    def plain(self) -> None:
+        """Nothing is left of it without calibration."""
