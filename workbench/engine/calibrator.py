@@ -127,7 +127,7 @@ class _Observing:
         self, x: Sequence[tf.Tensor], ranges: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         return {
-            path: tf.histogram_fixed_width(values, ranges[path], BINS)
+            path: tf.histogram_fixed_width(_finite(values), ranges[path], BINS)
             for path, values in self._run(x).items()
         }
 
@@ -157,6 +157,11 @@ def _ends_of(values: tf.Tensor) -> tf.Tensor:
     ends = tf.stack([tf.reduce_min(values), tf.reduce_max(values)])
     is_finite = tf.reduce_all(tf.math.is_finite(values))
     return tf.where(is_finite, ends, float("nan"))
+
+
+def _finite(values: tf.Tensor) -> tf.Tensor:
+    """Zero for what is not finite; a place that holds any is left out in the end."""
+    return tf.where(tf.math.is_finite(values), values, 0.0)
 
 
 def _widened(low: float, high: float) -> tf.Tensor:
