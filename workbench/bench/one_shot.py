@@ -35,13 +35,12 @@ def one_shot(say: Say) -> Iterator[Result]:
         say(model)
         session = Session(model, is_kept=False)
         for level in (*SPARSITIES, *BITS):
-            say(f"{model} {level}")
-            yield from _compared(session, model, level)
+            yield _repaired(session, model, level, say)
         session.close()
 
 
-def _compared(session: Session, model: str, level: float) -> Iterator[Result]:
-    """Points lost at one level, plainly and repaired."""
+def _repaired(session: Session, model: str, level: float, say: Say) -> Result:
+    """Points that a level loses repaired; what it loses plainly is said."""
     if level < 1:
         name, recipe = f"{level:.0%}", set_knobs(Recipe(), "magnitude", sparsity=level)
     else:
@@ -50,11 +49,11 @@ def _compared(session: Session, model: str, level: float) -> Iterator[Result]:
             set_knobs(Recipe(), "uniform", bits=int(level), range="mse"),
         )
     plain = _lost(session, recipe)
+    say(f"{model} {name}, plain: {plain:.2f} points lost")
     repaired = _lost(session, set_repair(recipe, is_on=True))
     half = plain / 2 if plain > WORTH_REPAIRING else max(plain, WORTH_REPAIRING)
     limit = LENET_LIMITS.get(level, half) if model == "lenet" else half
-    yield Result(f"{model}.{name}.plain", plain, 100.0, "points")
-    yield Result(f"{model}.{name}.repaired", repaired, limit, "points")
+    return Result(f"{model}.{name}", repaired, limit, "points lost")
 
 
 def _lost(session: Session, recipe: Recipe) -> float:
