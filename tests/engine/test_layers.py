@@ -158,3 +158,33 @@ def test_reasons_are_one_short_line() -> None:
     assert layers.first_line(ValueError("\x1b[1mfirst.\x1b[0m\nsecond")) == "first"
     long = layers.first_line(ValueError("x" * 999))
     assert len(long) < 210
+
+
+@pytest.mark.parametrize("name", ["dense", "residual", "bidirectional"])
+def test_a_copy_shares_its_weights_until_they_change(name: str) -> None:
+    model = case(name).model
+    copy = layers.clone(model)
+    pairs = zip(
+        layers.variables(model).values(), layers.variables(copy).values(), strict=True
+    )
+    for ours, theirs in pairs:
+        assert np.shares_memory(layers.values_of(ours), layers.values_of(theirs))
+        before = layers.values_of(ours).copy()
+        theirs.assign_add(keras.ops.ones(theirs.shape))
+        np.testing.assert_array_equal(layers.values_of(ours), before)
+
+
+def test_values_are_those_of_before_when_the_variable_goes_on() -> None:
+    variable = keras.Variable(np.arange(3, dtype=np.float32))
+    values = layers.values_of(variable)
+    variable.assign_add(np.ones(3, np.float32))
+    assert values.tolist() == [0, 1, 2]
+    assert not values.flags.writeable
+
+
+def test_an_adapted_layer_is_copied_with_what_it_learned() -> None:
+    layer = L.Normalization(name="scaled")
+    layer.adapt(np.array([[1.0], [3.0]], np.float32))
+    model = keras.Sequential([keras.Input((1,)), layer, L.Dense(1)])
+    x = np.array([[5.0]], np.float32)
+    np.testing.assert_array_equal(predict(layers.clone(model), x), predict(model, x))

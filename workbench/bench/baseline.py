@@ -80,19 +80,6 @@ class Baseline:
         """Seconds from a recipe to the accuracy on all test samples."""
         return seconds(lambda: self._score(recipe))
 
-    def fit_seconds(self, samples: int, batch_size: int) -> float:
-        """Seconds of one epoch of plain ``fit``, compiled already."""
-        train = self._workload.data.train
-        assert train is not None, "The demo has training data."
-        x, y = train.x[0][:samples], train.y[:samples]
-
-        def fit() -> None:
-            self._model.fit(x, y, batch_size=batch_size, epochs=1, verbose=0)
-
-        self._model.compile("adam", self._workload.loss, metrics=["accuracy"])
-        fit()
-        return min(seconds(fit) for _ in range(2))
-
     def _score(self, recipe: Recipe) -> None:
         workload = self._workload
         network = compress(

@@ -12,6 +12,7 @@ place: ``block/dense/kernel``, ``block/dense_1/kernel``.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 import warnings
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from workbench.core.errors import UserError
 from workbench.core.store import is_disk_error
@@ -89,29 +92,30 @@ def parts(layer: keras.Layer) -> list[keras.Layer]:
 def clone(model: keras.Model) -> keras.Model:
     """An independent copy with equal weights, not compiled.
 
-    It goes through a file, as a result that is saved will: what Keras could not open
-    again is refused here. Classes and functions of the user come along by name.
+    Weights share their memory until one of the two is assigned others. A model of
+    Keras's own layers is made anew from its configuration. Any other goes through a
+    file, as a result that is saved will: what Keras could not open again is refused
+    here. Classes and functions of the user come along by name.
 
     Raises:
         UserError: If Keras cannot save the model or open what it saved.
     """
+    shapes = _shapes(model)
     try:
         with (
-            tempfile.TemporaryDirectory() as folder,
             keras.saving.custom_object_scope(custom_objects(model)),
             warnings.catch_warnings(),
         ):
             # Code in a layer, an older NumPy protocol: no news for who has the model.
             warnings.simplefilter("ignore")
-            file = Path(folder) / "copy.keras"
-            model.save(file)
-            copy: Any = keras.saving.load_model(file, compile=False, safe_mode=False)
+            copy = _rebuilt(model)
+            if copy is None or _shapes(copy) != shapes:
+                copy = _reopened(model)
     except Exception as error:  # the user's classes run in there
         if isinstance(error, OSError) and is_disk_error(error):
             raise
         raise UserError("open.clone", reason=first_line(error)) from error
-    shapes = {address: tuple(v.shape) for address, v in variables(model).items()}
-    copied = {address: tuple(v.shape) for address, v in variables(copy).items()}
+    copied = _shapes(copy)
     if copied != shapes:
         different = next(iter(dict(shapes.items() ^ copied.items())))
         raise UserError("open.clone", reason=f"{different} differs")
@@ -130,12 +134,16 @@ def pack(model: keras.Model, arrays: Sequence[Any]) -> Any:
 
 
 def values_of(tensor: Any) -> NDArray[Any]:
-    """A copy of the values of a variable or tensor.
+    """The values of a variable or tensor, in its own memory and not to be written to.
 
-    NumPy's own conversion warns of a TensorFlow that lags behind it.
+    A variable that is assigned others takes new memory: these values stay.
     """
-    values: Any = keras.ops.convert_to_tensor(tensor)
-    return values.numpy()
+    values: Any = tf.convert_to_tensor(tensor)
+    try:
+        return np.asarray(memoryview(values))
+    except (TypeError, ValueError, BufferError):
+        # A type that NumPy does not know, or memory of another device.
+        return values.numpy()
 
 
 def custom_objects(model: keras.Model) -> dict[str, Any]:
@@ -219,6 +227,55 @@ def _free(address: str, taken: Container[str]) -> str:
         number += 1
         candidate = f"{address}_{number}"
     return candidate
+
+
+def _shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
+    return {address: tuple(v.shape) for address, v in variables(model).items()}
+
+
+def _rebuilt(model: keras.Model) -> keras.Model | None:
+    """A copy made of the configuration; None where that and weights are not all.
+
+    Initializers do not run: drawing the weights of a large model takes seconds.
+    """
+    if not all(map(_is_plain, (model, *(layer for _, layer, _ in _walk(model))))):
+        return None
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    given = variables(model)
+    with keras.StatelessScope():  # what is made in it is initialized at its end
+        copy: Any = keras.saving.deserialize_keras_object(
+            config | {"compile_config": None}, safe_mode=False
+        )
+        for address, variable in variables(copy).items():
+            if address in given:
+                variable._initializer = _Given(given[address])
+    return copy
+
+
+def _reopened(model: keras.Model) -> keras.Model:
+    """A copy that went through a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "copy.keras"
+        model.save(file)
+        copy: Any = keras.saving.load_model(file, compile=False, safe_mode=False)
+    return copy
+
+
+def _is_plain(layer: keras.Layer) -> bool:
+    """Whether a layer is Keras's own and has no state but its weights."""
+    is_own = type(layer).__module__.split(".")[0] == "keras"
+    is_adapted = hasattr(layer, "finalize_state")
+    return is_own and not is_adapted and not getattr(layer, "quantization_mode", None)
+
+
+class _Given:
+    """An initializer that gives the value of another variable, in its memory."""
+
+    def __init__(self, variable: keras.Variable) -> None:
+        self._variable = variable
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:  # noqa: ARG002
+        return tf.convert_to_tensor(self._variable, dtype=dtype)
 
 
 def _functions(layer: keras.Layer) -> list[Callable[..., Any]]:
