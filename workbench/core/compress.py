@@ -44,7 +44,7 @@ def compress(  # noqa: PLR0913  # a call names them all
     Args:
         sites: The model's kernels, each with its Gram matrix where that is known.
         weights: Their values by path, float32.
-        recipe: What to do; its wish must have been turned into plans.
+        recipe: What to do.
         digests: Hash of each kernel's values.
         activations: Grids for activations, from `activation_grids`.
         others: Values of the other variables where they are not the original's.

@@ -1,8 +1,8 @@
 """The recipe: what the user wants, hashable, as JSON or YAML, versioned.
 
 Plans cascade: each later plan whose target matches a tensor lays its knobs over the
-earlier ones, and may switch a step off. Model steps and a wish for a size stand beside
-them.
+earlier ones, and may switch a step off. Steps over several tensors at once stand
+beside them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workbench.core.step import ModelStep, TensorStep, model_steps, steps
 if TYPE_CHECKING:
     from workbench.core.registry import Registry
 
-__all__ = ["Choice", "Plan", "Recipe", "Retraining", "Wish"]
+__all__ = ["Choice", "Plan", "Recipe", "Retraining"]
 
 VERSION = 1
 
@@ -52,21 +52,6 @@ class Retraining:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A size for the whole model, shared out so that the least is lost.
-
-    Attributes:
-        nbytes: Entropy-coded size of all kernels to stay below, in bytes.
-    """
-
-    nbytes: int = knob(100_000, low=1, high=2**40, scale="log", unit="bytes")
-
-    def __post_init__(self) -> None:
-        """Refuse values out of bounds."""
-        check_fields("wish", self)
-
-
-@dataclass(frozen=True)
 class Recipe:
     """What the user wants done to a model.
 
@@ -75,14 +60,12 @@ class Recipe:
         retraining: How to retrain, or None.
         seed: Seed of everything random.
         model_steps: Steps over several tensors at once.
-        wish: A size that decides every level which the plans leave open; or None.
     """
 
     plans: tuple[Plan, ...] = ()
     retraining: Retraining | None = None
     seed: int = 0
     model_steps: tuple[Choice, ...] = ()
-    wish: Wish | None = None
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no integer from 0 to 2**31 - 1."""
@@ -166,7 +149,7 @@ class Recipe:
     @property
     def compression(self) -> tuple[object, ...]:
         """All that decides the network: two recipes with the same make the same."""
-        return self.plans, self.model_steps, self.wish
+        return self.plans, self.model_steps
 
     def steps_for_model(self) -> tuple[ModelStep, ...]:
         """The steps over several tensors, in order of their phases."""
@@ -218,7 +201,7 @@ class Recipe:
         )
 
 
-_SECTIONS: dict[str, type[Any]] = {"retraining": Retraining, "wish": Wish}
+_SECTIONS: dict[str, type[Any]] = {"retraining": Retraining}
 
 
 def _check_order(names: list[str], path: str) -> None:
