@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench import demo, jobs
+from workbench import demo, jobs, opening
 from workbench.core import link
 from workbench.core.cost import sizes
 from workbench.core.errors import UserError
@@ -17,21 +16,21 @@ from workbench.core.history import Timeline, Visit, visited
 from workbench.core.model_file import glance
 from workbench.core.network import array_digest
 from workbench.core.recipe import Recipe, Retraining
+from workbench.kept import KeptState
 from workbench.lanes import Lanes
-from workbench.memory import Earlier, Memory
-from workbench.state import State, Status
+from workbench.state import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from workbench.core.measurement import Progress, Retrained
+    from workbench.core.measurement import Progress
     from workbench.core.tensor import Site
     from workbench.lanes import Task
 
 PROGRESS_KEPT = 2000
 
 
-class Session(State):
+class Session(KeptState):
     """A model, its data and what the user does to them.
 
     Without a running event loop the work is done inline: each call returns when its
@@ -65,8 +64,8 @@ class Session(State):
     ) -> None:
         """Read the weights at once; the rest follows on the task lane."""
         super().__init__(lang=lang)
-        self.demo = model if _is_demo(model) else None
-        self.model, self.data = located(model, data)
+        self.demo = model if demo.is_demo(model) else None
+        self.model, self.data = demo.located(model, data)
         self.options = options
         self.digests: Mapping[str, str] = {}
         self.seen: Mapping[str, Any] = {}
@@ -75,7 +74,6 @@ class Session(State):
         self.task: Task | None = None
         self._training: Task | None = None
         self.recipe = recipe or Recipe()
-        self._weights_digest = ""
         self._timeline = Timeline(self.recipe)
         self.lanes = Lanes(self._fail, _running_loop())
         if isinstance(self.model, str | Path):
@@ -85,13 +83,8 @@ class Session(State):
         self._recall()
         self.preview()
         self.task = self.lanes.submit(
-            "session.opening", lambda task: jobs.opening(self, task)
+            "session.opening", lambda task: opening.opening(self, task)
         )
-
-    @property
-    def name(self) -> str:
-        """The session's unguessable name; empty where it is not kept."""
-        return self._memory.name if self._memory else ""
 
     @property
     def can_undo(self) -> bool:
@@ -138,14 +131,14 @@ class Session(State):
 
     def link(self) -> dict[str, str]:
         """The whole recipe and view, as a query for an address."""
-        query = {"recipe": link.to_word(self.recipe), "lang": self.lang}
-        more = {
-            "demo": self.demo or "",
-            "select": ",".join(self.selection),
-            "hide": ",".join(self.view.get("hide", ())),
-            "budget": f"{self.budget:.0f}" if self.budget else "",
-        }
-        return query | {name: value for name, value in more.items() if value}
+        return link.query(
+            self.recipe,
+            self.lang,
+            demo=self.demo or "",
+            select=",".join(self.selection),
+            hide=",".join(self.view.get("hide", ())),
+            budget=f"{self.budget:.0f}" if self.budget else "",
+        )
 
     def follow(self, query: Mapping[str, str]) -> None:
         """Take over the recipe and view of an address; a damaged one is said."""
@@ -241,10 +234,6 @@ class Session(State):
                 task.cancel()
         self.lanes.close()
 
-    def fail(self, error: UserError) -> None:
-        """Say a mistake of the user in the status line."""
-        self.lanes.post(lambda: self._fail(error, ""))
-
     def preview(self) -> None:
         """Compress for the present recipe and measure, on the preview lane."""
         if self.workload is None and not self.sites:
@@ -257,7 +246,7 @@ class Session(State):
         self.evaluator = evaluator
         others = sum(values.size for values in workload.others.values())
         self._take(workload.sites, workload.weights, others)
-        self._belongs_to(_digest_of(workload.digests))
+        self._belongs_to(workload.digests)
         self.workload = workload
         self.preview()
         if self.retrained is not None:
@@ -291,49 +280,13 @@ class Session(State):
         if visit.kind == "after":
             self.remember()
 
-    def keep(self, retrained: Retrained) -> None:
-        """Keep retrained weights on disk, against a killed kernel.
-
-        Where the disk refuses, that is said, and the work goes on.
-        """
-        if self._memory is None:
-            return
-        try:
-            self._memory.keep(retrained)
-        except UserError as error:
-            self.fail(error)
-
-    def remember(self) -> None:
-        """Keep recipe, history and view on disk; a refusal is said, as by `keep`."""
-        if self._memory is None:
-            return
-        try:
-            self._memory.save(
-                Earlier(
-                    self._timeline,
-                    self.history,
-                    self.budget,
-                    self.view,
-                    self.selection,
-                    self.source,
-                    self._weights_digest,
-                )
-            )
-        except UserError as error:
-            self.fail(error)
-
-    @property
-    def source(self) -> str:
-        """What model and data the session is about."""
-        return f"{self.model} {self.data}"
-
     def _go(self, timeline: Timeline) -> None:
         earlier = self.recipe
         self._timeline = timeline
         self.recipe = timeline.now
         if timeline.now != earlier:
             self._go_on()
-        if timeline.now.compression != earlier.compression:
+        if timeline.now.plans != earlier.plans:
             self.preview()
         elif timeline.now != earlier:
             self.remember()
@@ -365,78 +318,7 @@ class Session(State):
         original = jobs.network_for(self, Recipe())
         self.original_sizes = sizes(original, other_parameters)
         if is_new:
-            self.lanes.wish("bins", lambda: jobs.binning(self))
-
-    def _belongs_to(self, weights: str) -> None:
-        """Forget dots and a retraining that come from other weights than these."""
-        if self._weights_digest not in ("", weights):
-            self.set(history=(), retrained=None)
-            if self._memory is not None:
-                self._memory.drop_retrained()
-        self._weights_digest = weights
-
-    def _remembering(self, name: str | None) -> Memory:
-        """The memory of a name; a fresh one, with the reason said, where it is none."""
-        try:
-            return Memory(name)
-        except UserError as error:
-            self._fail(error, "")
-            return Memory()
-
-    def _recall(self) -> None:
-        """Go on where the session of this name stopped."""
-        if self._memory is None:
-            return
-        try:
-            earlier = self._memory.load()
-        except UserError as error:
-            self._fail(error, "")
-            return
-        if earlier is None:
-            return
-        if earlier.source != self.source:
-            # That session stays as it is; this one gets a name of its own.
-            self._memory = Memory()
-            return
-        self._timeline = earlier.timeline
-        self._weights_digest = earlier.weights
-        self.set(
-            recipe=earlier.timeline.now,
-            history=earlier.history,
-            budget=earlier.budget,
-            view=dict(earlier.view),
-            selection=earlier.selection,
-        )
-        try:
-            self.retrained = self._memory.load_retrained()
-        except UserError as error:
-            self._fail(error, "")
-
-    def _fail(self, error: Exception, trace: str) -> None:
-        if isinstance(error, UserError):
-            values = tuple(error.values.items())
-            self.status = Status(error.key, values, is_error=True)
-        else:
-            said = (("error", f"{type(error).__name__}: {error}"),)
-            self.status = Status("session.fault", said, is_error=True, detail=trace)
-
-
-def _is_demo(model: Any) -> bool:
-    is_name = isinstance(model, str) and model in demo.names()
-    return is_name and not Path(model).exists()
-
-
-def located(model: Any, data: Any) -> tuple[Any, Any]:
-    """The model and data, with the name of a demo turned into its files."""
-    if not _is_demo(model):
-        return model, data
-    model_path, data_path = demo.paths(model)
-    return model_path, data_path if data is None else data
-
-
-def _digest_of(digests: Mapping[str, str]) -> str:
-    text = "\n".join(f"{path}={digests[path]}" for path in sorted(digests))
-    return hashlib.sha256(text.encode()).hexdigest()
+            self.lanes.wish("bins", lambda: opening.binning(self))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -88,6 +88,7 @@ class State(traitlets.HasTraits):
 
     original_sizes: Sizes | None = None
     model: Any = None
+    data: Any = None
 
     def set(self, **values: Any) -> None:
         """Write several traits as one change."""

@@ -10,6 +10,7 @@ from workbench.cli import main
 from workbench.cli.commands import COMMANDS
 from workbench.cli.flags import flags, recipe_of
 from workbench.cli.parser import language, parse
+from workbench.core.edit import set_repair
 from workbench.core.errors import UserError
 from workbench.core.recipe import Choice, Plan, Recipe, Retraining
 from workbench.core.step import steps
@@ -90,6 +91,12 @@ def test_flags_become_a_recipe():
 def test_the_order_of_flags_does_not_matter():
     one = recipe_of(wish("--bits", "4", "--sparsity", "0.5"))
     assert one == recipe_of(wish("--sparsity", "0.5", "--bits", "4"))
+
+
+def test_repair_is_one_flag():
+    recipe = recipe_of(wish("--sparsity", "0.9", "--bits", "4", "--repair"))
+    asked = recipe_of(wish("--sparsity", "0.9", "--bits", "4"))
+    assert recipe == set_repair(asked, is_on=True)
 
 
 def test_a_file_is_followed_and_its_retraining_changed(tmp_path):

@@ -1,7 +1,16 @@
 import pytest
 
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import inherit, own_choice, set_knobs, switch_off
+from workbench.core.edit import (
+    inherit,
+    is_repaired,
+    own_choice,
+    set_bits,
+    set_knobs,
+    set_repair,
+    switch_off,
+    wide_knobs,
+)
 from workbench.core.errors import UserError
 from workbench.core.knob import Value, knobs
 from workbench.core.link import from_word, to_word
@@ -99,3 +108,19 @@ def test_a_recipe_survives_its_address(recipe):
 def test_a_damaged_address_is_refused(word):
     with pytest.raises(UserError):
         from_word(word)
+
+
+def test_repair_covers_pruning_and_whatever_is_rounded_then_or_later():
+    pruned = set_knobs(Recipe(), "magnitude", sparsity=0.8)
+    repaired = set_repair(pruned, is_on=True)
+    assert is_repaired(repaired)
+    assert wide_knobs(repaired, "uniform") is None
+    coded = wide_knobs(set_bits(repaired, "uniform", 4), "uniform")
+    assert coded is not None
+    assert (coded["rounding"], coded["range"]) == ("feedback", "mse")
+    before = set_bits(pruned, "uniform", 4)
+    assert set_repair(before, is_on=True) == set_bits(repaired, "uniform", 4)
+    back = set_repair(set_repair(before, is_on=True), is_on=False)
+    assert not is_repaired(back)
+    assert not back.has_repairs
+    assert repaired.has_repairs

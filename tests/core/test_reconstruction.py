@@ -5,14 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from workbench.core.affine import Grid
+from workbench.core.affine import Grid, grid_of
 from workbench.core.calibration import Bias, Gram
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import (
-    least_squares,
-    round_with_feedback,
-    weighted_grid,
-)
+from workbench.core.reconstruction import least_squares, round_with_feedback
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.methods.magnitude import Magnitude
 from workbench.methods.reconstruct import Reconstruct
@@ -23,7 +19,6 @@ KINDS = [
     ("conv", (3, 2, 2, 4), (3,)),
     ("depthwise", (3, 3, 4, 2), (2, 3)),
     ("recurrent", (4, 12), (1,)),
-    ("embedding", (9, 4), (0,)),
     ("einsum", (5, 2, 3), (1, 2)),
 ]
 
@@ -85,13 +80,15 @@ def test_pruned_weights_are_rounded_to_zero():
     assert q.max() <= 15
 
 
-def test_a_weighted_grid_minds_what_matters():
-    w = np.array([[[10.0, 0.31, 0.29, -0.3]]])
-    matters = weighted_grid(
-        w, np.array([[0.0, 1, 1, 1]]), 4, is_symmetric=True, is_per_channel=True
-    )
-    assert matters.scale.shape == (1, 1, 1)
-    assert matters.scale.item() == pytest.approx(2 / 7, rel=0.1)
+def test_a_range_minds_what_matters():
+    w = np.array([[10.0, 0.31, 0.29, -0.3]], np.float32)
+    matters = np.array([[0.0, 1, 1, 1]])
+    fitted = [
+        grid_of(w, 4, is_symmetric=True, choice="mse", importance=weight).scale.item()
+        for weight in (None, matters)
+    ]
+    assert fitted[0] > 1.0
+    assert fitted[1] == pytest.approx(2 / 7, rel=0.1)
 
 
 @pytest.mark.parametrize(("kind", "shape", "axes"), KINDS)
@@ -122,8 +119,8 @@ def test_repair_lowers_the_error_and_keeps_the_mean(kind, shape, axes):
     pruned = Magnitude(sparsity=0.5, scope="tensor").apply(start, place)
     repaired = Reconstruct().apply(pruned, place)
     assert repaired.mask is pruned.mask
-    plain = Uniform(bits=4).apply(pruned, place)
-    coded = Uniform(bits=4, rounding="feedback").apply(repaired, place)
+    plain = Uniform(bits=4, range="mse").apply(pruned, place)
+    coded = Uniform(bits=4, range="mse", rounding="feedback").apply(repaired, place)
 
     def made(tensor):
         rows = np.einsum("gri,goi->gro", x, layout.matrices(tensor.dense))

@@ -119,3 +119,12 @@ def test_a_broken_network_still_has_an_interval() -> None:
     changes = -(near[seen] > 0).astype(np.float32)
     within = paired_flips(order.flips(changes, np.full(64, np.nan))).within
     assert within.low < within.value < within.high
+
+
+def test_the_chance_of_a_flip_is_small_but_no_less_than_none_far_from_the_border() -> (
+    None
+):
+    order = Order.of(np.full(TOTAL, 1e4, np.float32), TOTAL, seed=0)
+    flips = order.flips(np.zeros(64, np.float32), np.full(64, 1e-3, np.float32))
+    assert (flips.chances >= 0).all()
+    assert (flips.chances < 1e-6).all()

@@ -48,7 +48,12 @@ def test_sparsity_prunes_the_smallest():
     ("sparsity", "pruned"), [(0.08, 0), (0.09, 1), (0.4, 2), (0.999, 6)]
 )
 def test_the_nearest_number_is_pruned(sparsity, pruned):
-    assert np.count_nonzero(~keep(Magnitude(sparsity=sparsity))) == pruned
+    step = Magnitude(sparsity=sparsity, scope="tensor")
+    assert np.count_nonzero(~keep(step)) == pruned
+
+
+def test_lamp_leaves_a_weight_even_alone():
+    assert np.count_nonzero(keep(Magnitude(sparsity=0.999, scope="lamp"))) == 1
 
 
 def test_ties_fall_in_index_order():

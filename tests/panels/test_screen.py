@@ -132,7 +132,7 @@ def test_a_loaded_mistake_and_its_warning_outlive_a_language(screen):
         return found
 
     picker().value = "one_scale"
-    assert screen.session.recipe.compression == MISTAKES["one_scale"].compression
+    assert screen.session.recipe.plans == MISTAKES["one_scale"].plans
     screen.session.set(lang="zh")
     assert picker().value == "one_scale"
     help_text = screen._scope.help("preset.one_scale")
@@ -158,9 +158,7 @@ def test_the_end_leaves_no_widget_thread_or_session(dense):
         del shown
         await asyncio.sleep(0.1)
         gc.collect()
-        # The threads of the compiled loops are the process's own.
-        names = {t.name.rpartition("_")[0] for t in threading.enumerate()}
-        left = [n for n in names if n.startswith("workbench") and "fused" not in n]
+        left = [t for t in threading.enumerate() if t.name.startswith("workbench")]
         return before, held(), left, session()
 
     before, after, left, session = asyncio.run(scene())

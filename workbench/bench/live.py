@@ -20,6 +20,7 @@ from workbench.bench.arrays import arrays
 from workbench.bench.baseline import Baseline, bench_model
 from workbench.bench.benchmark import Result, benchmarks
 from workbench.bench.plain_fit import Epoch, PlainFit
+from workbench.bench.waiting import is_exact, seconds_of, until
 from workbench.core.edit import set_knobs
 from workbench.core.recipe import Recipe, Retraining
 from workbench.session import Session
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from workbench.core.tensor import Site
 
 REPEATS = 5
-LONGEST_S = 300
 RETRAINED = Retraining(epochs=2)
 RETRAININGS = 3
 FIRST_CHANGE = (("first_interval", 1.5, 30), ("sharp_interval", 0.7, 8))
@@ -65,8 +65,8 @@ async def _measured(name: str, model: Path, data: Path, say: Say) -> list[Result
     """Everything about one model, in a session on this event loop."""
     session = Session(model, data, is_kept=False)
     try:
-        await _until(session, lambda: session.is_calibrated)
-        await _until(session, lambda: _is_exact(session))
+        await until(session, lambda: session.is_calibrated)
+        await until(session, lambda: is_exact(session))
         baseline = Baseline(session.workload)
         results = []
         for change, site in _places(session.sites).items():
@@ -98,14 +98,14 @@ async def _turnaround(
     name: str, change: str, target: str, session: Session, baseline: Baseline
 ) -> list[Result]:
     """How much sooner the session knows than plain Keras, cold and warm."""
-    first = await _seconds(session, _recipe(target, 0.05))
+    first = await seconds_of(session, _recipe(target, 0.05))
     cold = baseline.run(_recipe(target, 0.05)) / first[-1][0]
     exact: list[float] = []
     sooner: dict[str, list[float]] = {key: [] for key, _, _ in FIRST_CHANGE}
     for step in range(REPEATS):
         recipe = _recipe(target, 0.1 + 0.02 * step)
         usual = baseline.run(recipe)
-        seen = await _seconds(session, recipe)
+        seen = await seconds_of(session, recipe)
         exact.append(usual / seen[-1][0])
         for key, points, _ in FIRST_CHANGE:
             at = next(seconds for seconds, half in seen if half <= points)
@@ -140,7 +140,7 @@ async def _scan(name: str, session: Session, baseline: Baseline) -> Result:
         ]
         usual += SCAN_SETTINGS * baseline.run(settings[0])
         for recipe in settings:
-            ours += (await _seconds(session, recipe))[-1][0]
+            ours += (await seconds_of(session, recipe))[-1][0]
     return Result(
         f"{name}.sensitivity_scan", usual / ours, 3.5, "times sooner", is_limit=False
     )
@@ -148,7 +148,7 @@ async def _scan(name: str, session: Session, baseline: Baseline) -> Result:
 
 async def _retraining(name: str, session: Session) -> list[Result]:
     """An epoch against one of plain ``fit``, and how late the event loop gets."""
-    await _seconds(session, _recipe("*", 0.8, bits=4))
+    await seconds_of(session, _recipe("*", 0.8, bits=4))
     late = await _lateness(session)
     epoch = _epoch(session)
     ratios: dict[str, list[float]] = {"retraining": [], "retraining_same_kernels": []}
@@ -194,7 +194,7 @@ async def _epoch_seconds(session: Session) -> float:
 
     session.observe(note, "progress")
     session.retrain(RETRAINED)
-    await _until(session, lambda: not session.is_retraining)
+    await until(session, lambda: not session.is_retraining)
     session.unobserve(note, "progress")
     return ends[-1] - ends[-2]
 
@@ -205,7 +205,7 @@ async def _lateness(session: Session) -> list[float]:
     watch = asyncio.ensure_future(_watch(late))
     await _epoch_seconds(session)
     for step in range(REPEATS):
-        await _seconds(session, _recipe("*", 0.5 + 0.02 * step))
+        await seconds_of(session, _recipe("*", 0.5 + 0.02 * step))
     watch.cancel()
     return late
 
@@ -217,47 +217,6 @@ async def _watch(late: list[float]) -> None:
         began = time.perf_counter()
         await asyncio.sleep(pause)
         late.append(time.perf_counter() - began - pause)
-
-
-async def _seconds(session: Session, recipe: Recipe) -> list[tuple[float, float]]:
-    """Seconds and half-width in points of each measurement of a recipe."""
-    seen: list[tuple[float, float]] = []
-    done = asyncio.get_running_loop().create_future()
-
-    def note(change: Any) -> None:
-        outcome = change.new
-        if outcome.recipe.compression != recipe.compression or outcome.is_stale:
-            return
-        measured = outcome.measurement
-        if measured is None or measured.within is None:
-            return
-        half = 50 * (measured.within.high - measured.within.low)
-        seen.append((time.perf_counter() - began, half))
-        if measured.is_exact and not done.done():
-            done.set_result(None)
-
-    session.observe(note, "before")
-    began = time.perf_counter()
-    session.edit(recipe)
-    await asyncio.wait_for(done, LONGEST_S)
-    session.unobserve(note, "before")
-    return seen
-
-
-async def _until(session: Session, holds: Any) -> None:
-    """Wait for something about a session; a failure of it ends the benchmark."""
-    end = time.perf_counter() + LONGEST_S
-    while not holds():
-        if session.status.is_error or time.perf_counter() > end:
-            raise RuntimeError(f"{session.status.key} {session.status.detail}")
-        await asyncio.sleep(0.02)
-
-
-def _is_exact(session: Session) -> bool:
-    before = session.before
-    if before is None or before.measurement is None or before.is_stale:
-        return False
-    return before.measurement.is_exact
 
 
 def _recipe(target: str, sparsity: float, bits: int = 6) -> Recipe:

@@ -143,7 +143,7 @@ def _compress(parser: Any, positional: Group, options: Group, speak: Speak) -> N
         options.add_argument(
             f"--{name}", metavar=metavar, help=speak(f"cli.option.{name}")
         )
-    _switches(options, speak, "force")
+    _switches(options, speak, "repair", "force")
     add_flags(parser, speak)
 
 

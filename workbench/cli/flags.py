@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import set_knobs
+from workbench.core.edit import set_knobs, set_repair
 from workbench.core.errors import UserError
 from workbench.core.knob import Knob, check_values, knobs
 from workbench.core.recipe import Recipe, Retraining
@@ -115,6 +115,8 @@ def recipe_of(wish: argparse.Namespace) -> Recipe:
         recipe = _assembled(chosen)
     else:
         raise UserError("cli.needs_recipe")
+    if wish.repair:
+        recipe = set_repair(recipe, is_on=True)
     if wish.seed is not None:
         recipe = replace(recipe, seed=_number(wish.seed, "int"))
     return replace(recipe, retraining=_retraining(recipe.retraining, training))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import demo
 from workbench.core.errors import UserError
-from workbench.session import located
+from workbench.demo import located
 
 if TYPE_CHECKING:
     import argparse

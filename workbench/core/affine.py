@@ -87,13 +87,14 @@ def grid_between(
     return Grid(scale, zero_point, bits, is_symmetric)
 
 
-def grid_of(
+def grid_of(  # noqa: PLR0913  # options, by name
     values: NDArray[np.float32],
     bits: int,
     *,
     is_symmetric: bool,
     channel_axes: tuple[int, ...] = (),
     choice: Range = "minmax",
+    importance: NDArray[np.float64] | None = None,
 ) -> Grid:
     """The grid for given values.
 
@@ -104,6 +105,8 @@ def grid_of(
         channel_axes: Axes that keep scales of their own; empty for one per tensor.
         choice: ``minmax`` covers every value; ``mse`` shrinks that range, channel by
             channel, to the one of 41 fractions with the least squared error.
+        importance: How much each squared error counts, broadcastable to `values`; None
+            for all alike.
     """
     axes = tuple(a for a in range(values.ndim) if a not in channel_axes)
     low = values.min(axis=axes, keepdims=True, initial=0)
@@ -117,7 +120,10 @@ def grid_of(
             low * shrink, high * shrink, bits, is_symmetric=is_symmetric
         )
         gap = dequantize(quantize(values, tried), tried) - values
-        error = np.square(gap, dtype=np.float64).sum(axis=axes, keepdims=True)
+        squares = np.square(gap, dtype=np.float64)
+        if importance is not None:
+            squares *= importance
+        error = squares.sum(axis=axes, keepdims=True)
         factor = np.where(error < best, shrink, factor)
         best = np.minimum(error, best)
     return grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)

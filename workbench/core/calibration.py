@@ -35,8 +35,7 @@ class Gram:
     weights, ``E[(dw . x)**2] = dw H dw`` with ``H = E[x x^T]``.
 
     Attributes:
-        moments: ``E[x x^T]``, float32, (groups, inputs, inputs); (groups, inputs) where
-            the inputs are one-hot, as an embedding's are, and the rest is zero.
+        moments: ``E[x x^T]``, float32, (groups, inputs, inputs).
         mean: ``E[x]``, float32, (groups, inputs).
         count: Positions that were seen.
         bias: Where a shift of the mean can be taken up; None where nowhere.
@@ -52,11 +51,6 @@ class Gram:
         """Hash of the moments, hexadecimal."""
         return array_digest(self.moments) + array_digest(self.mean)
 
-    @property
-    def is_diagonal(self) -> bool:
-        """Whether the inputs are one-hot."""
-        return self.moments.ndim == self.mean.ndim
-
     def hessian(self, damping: float = 0.01) -> NDArray[np.float64]:
         """``H`` with the mean taken out where a bias takes it up, and damped.
 
@@ -70,8 +64,6 @@ class Gram:
             Shape of `moments`.
         """
         found = self.moments.astype(np.float64)
-        if self.is_diagonal:
-            return found + damping * found.mean(axis=-1, keepdims=True) + _TINY
         if self.bias is not None:
             mean = self.mean.astype(np.float64)
             found -= mean[:, :, None] * mean[:, None, :]

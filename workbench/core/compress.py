@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.network import Network, Skipped
@@ -17,13 +16,10 @@ if TYPE_CHECKING:
 
     from workbench.core.activations import Observed, OutputSite
     from workbench.core.affine import Grid
-    from workbench.core.context import Context
     from workbench.core.recipe import Recipe
-    from workbench.core.step import ModelStep
     from workbench.core.tensor import Site
 
 Chain = tuple[TensorStep, ...]
-_Part = dict[str, Chain]
 
 
 def compress(  # noqa: PLR0913  # a call names them all
@@ -36,7 +32,6 @@ def compress(  # noqa: PLR0913  # a call names them all
     others: Mapping[str, NDArray[Any]] | None = None,
     biases: Mapping[str, NDArray[Any]] | None = None,
     previous: Network | None = None,
-    context: Context | None = None,
     is_plain: bool = False,
 ) -> Network:
     """Apply a recipe to every kernel.
@@ -48,36 +43,27 @@ def compress(  # noqa: PLR0913  # a call names them all
         digests: Hash of each kernel's values.
         activations: Grids for activations, from `activation_grids`.
         others: Values of the other variables where they are not the original's.
-        biases: Values of the other variables, to which a repair adds its shift; what is
-            not in it stays.
+        biases: The biases to which repairs add their shifts, where Gram matrices are
+            known.
         previous: An earlier result; what is the same in it is taken over.
-        context: The model, for steps over several tensors; without it they are skipped.
         is_plain: Whether to leave out whatever calibration gives, for a first look.
 
     Raises:
         UserError: If the recipe asks for an order that undoes a step.
     """
-    chains, skipped = _plan(sites, recipe, is_plain=is_plain)
+    by_path = {site.path: site for site in sites}
     made = _Made(previous)
-    start = Network(
-        {path: made.start(path, digests[path], weights[path]) for path in chains},
-        {path: digests[path] for path in chains},
-        activations or {},
-        others=others,
-    )
-    network, done = start, -1
-    for step in () if is_plain else recipe.steps_for_model():
-        if context is None:
-            skipped = (*skipped, Skipped("*", step.name, "repair.not_calibrated"))
-            continue
-        network = _through(network, _between(chains, done, step.phase), sites, made)
-        network, done = made.over(step, network, context), step.phase
-    network = _through(network, _between(chains, done, None), sites, made)
-    return replace(
-        network,
-        skipped=skipped,
-        others=_shifted(network, sites, biases or {}),
-        made=made.kept,
+    chains, skipped = _plan(sites, recipe, is_plain=is_plain)
+    starts = {path: made.start(path, digests[path], weights[path]) for path in chains}
+    tensors: dict[str, CompressedTensor] = {}
+    keys: dict[str, str] = {}
+    for path, chain in _agree(chains, starts, by_path).items():
+        tensors[path], keys[path] = _run(
+            starts[path], chain, by_path[path], digests[path], made
+        )
+    others = _shifted(others or {}, biases or {}, tensors, sites)
+    return Network(
+        tensors, keys, activations or {}, skipped, others or None, made=made.kept
     )
 
 
@@ -125,13 +111,13 @@ def _plan(
 
 
 class _Made:
-    """Tensors and networks that are made on the way, by hash, and those of before."""
+    """Tensors that are made on the way, by hash, and those of before."""
 
     def __init__(self, previous: Network | None) -> None:
-        self._before: Mapping[str, Any] = previous.made if previous else {}
-        self.kept: dict[str, Any] = {}
+        self._before: Mapping[str, CompressedTensor] = previous.made if previous else {}
+        self.kept: dict[str, CompressedTensor] = {}
 
-    def get(self, key: str) -> Any:
+    def get(self, key: str) -> CompressedTensor | None:
         """What has this hash; None where nothing has."""
         found = self.kept.get(key) or self._before.get(key)
         if found is not None:
@@ -145,60 +131,16 @@ class _Made:
         self.keep(key, found)
         return found
 
-    def keep(self, key: str, value: Any) -> None:
+    def keep(self, key: str, value: CompressedTensor) -> None:
         """Remember for this network and the next one."""
         self.kept[key] = value
 
-    def over(self, step: ModelStep, network: Network, context: Context) -> Network:
-        """The network after a model step."""
-        key = _hash(network.digest, repr(step), context.digest)
-        found = self.get(key)
-        if found is None:
-            found = step.apply(network, context)
-            changed = {
-                path: network.digests[path]
-                if tensor is network.tensors[path]
-                else _hash(key, path)
-                for path, tensor in found.tensors.items()
-            }
-            found = replace(found, digests=changed)
-            self.keep(key, found)
-        return found
-
-
-def _between(chains: Mapping[str, Chain], low: int, high: int | None) -> _Part:
-    """The part of each chain from a phase up to the next one."""
-    return {
-        path: tuple(
-            step
-            for step in chain
-            if step.phase >= low and (high is None or step.phase < high)
-        )
-        for path, chain in chains.items()
-    }
-
-
-def _through(
-    network: Network, part: _Part, sites: Sequence[Site], made: _Made
-) -> Network:
-    """The network after the tensor steps of a part of the chains."""
-    by_path = {site.path: site for site in sites}
-    starts = network.tensors
-    part = _agree(part, starts, by_path)
-    tensors: dict[str, CompressedTensor] = {}
-    keys: dict[str, str] = {}
-    for path, chain in part.items():
-        tensors[path], keys[path] = _run(
-            starts[path], chain, by_path[path], network.digests[path], made
-        )
-    return replace(network, tensors=tensors, digests=keys)
-
 
 def _agree(
-    chains: _Part,
+    chains: dict[str, Chain],
     starts: Mapping[str, CompressedTensor],
     sites: Mapping[str, Site],
-) -> _Part:
+) -> dict[str, Chain]:
     """The chains with wishes over several tensors turned into each one's level."""
     used = {type(step): step.phase for chain in chains.values() for step in chain}
     for cls in sorted(used, key=lambda c: used[c]):
@@ -251,23 +193,23 @@ def _run(
 
 
 def _shifted(
-    network: Network, sites: Sequence[Site], biases: Mapping[str, NDArray[Any]]
-) -> Mapping[str, NDArray[Any]] | None:
+    others: Mapping[str, NDArray[Any]],
+    biases: Mapping[str, NDArray[Any]],
+    tensors: Mapping[str, CompressedTensor],
+    sites: Sequence[Site],
+) -> dict[str, NDArray[Any]]:
     """The other variables with what the repairs of the kernels have them take up."""
-    others = dict(network.others or {})
+    shifted = dict(others)
     for site in sites:
-        shift = network.tensors[site.path].shift
+        shift = tensors[site.path].shift
         place = site.gram.bias if site.gram else None
         if shift is None or place is None:
             continue
-        before = others.get(place.path, biases.get(place.path))
-        if before is None:
-            continue
-        after = before.copy()
+        after = shifted.get(place.path, biases[place.path]).copy()
         row = after if place.row is None else after[place.row]
         row += shift.reshape(row.shape).astype(row.dtype)
-        others[place.path] = after
-    return others or None
+        shifted[place.path] = after
+    return shifted
 
 
 def _key(digest: str, chain: Chain, site: Site) -> str:

@@ -71,13 +71,26 @@ def set_repair(recipe: Recipe, *, is_on: bool) -> Recipe:
     """The recipe with one-shot repair of everything, or without.
 
     Kept weights are refitted, and where weights are quantized, rounding passes its
-    errors on.
+    errors on, on the range with the least error.
     """
     change = set_knobs if is_on else switch_off
     recipe = change(recipe, "reconstruct")
     if wide_knobs(recipe, "uniform") is None:
         return recipe
-    return set_knobs(recipe, "uniform", rounding="feedback" if is_on else "nearest")
+    if is_on:
+        return set_knobs(recipe, "uniform", rounding="feedback", range="mse")
+    return set_knobs(recipe, "uniform", rounding="nearest")
+
+
+def set_bits(recipe: Recipe, step: str, bits: int) -> Recipe:
+    """The recipe at a bit width everywhere, repaired where the rest of it is."""
+    recipe = set_knobs(recipe, step, bits=bits)
+    return set_repair(recipe, is_on=True) if is_repaired(recipe) else recipe
+
+
+def is_repaired(recipe: Recipe) -> bool:
+    """Whether a recipe asks for repair of everything."""
+    return wide_knobs(recipe, "reconstruct") is not None
 
 
 def own_choice(recipe: Recipe, step: str, target: str) -> Choice | None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LARGE = 2**18
 WIDTHS = 16
 _THREADS = min(4, os.cpu_count() or 1)
-_pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="workbench-fused")
+_pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="compiled-loops")
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,9 +149,6 @@ def visited(history: tuple[Visit, ...], visit: Visit) -> tuple[Visit, ...]:
         return history
     if visit.kind == "before":
         for i, old in enumerate(history):
-            if (
-                old.kind == "before"
-                and old.recipe.compression == visit.recipe.compression
-            ):
+            if old.kind == "before" and old.recipe.plans == visit.recipe.plans:
                 return (*history[:i], visit, *history[i + 1 :])
     return (*history, visit)

@@ -47,10 +47,7 @@ class Layout:
         """
         axes = range(len(site.shape))
         groups = (site.channel_axes[0],) if site.kind == "depthwise" else ()
-        channels = site.channel_axes
-        if site.kind == "embedding":
-            channels = tuple(a for a in axes if a not in channels)
-        outputs = tuple(a for a in channels if a not in groups)
+        outputs = tuple(a for a in site.channel_axes if a not in groups)
         inputs = tuple(a for a in axes if a not in (*groups, *outputs))
         own = math.prod(site.shape[a] for a in groups)
         return cls(site.shape, groups, inputs, outputs, (stack or own) // max(own, 1))
@@ -64,11 +61,6 @@ class Layout:
     def groups_count(self) -> int:
         """Number of groups."""
         return self.parts * math.prod(self.shape[a] for a in self.groups)
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Axes of what is made: groups and outputs."""
-        return (*self.groups, *self.outputs)
 
     def matrices(self, values: NDArray[Any]) -> NDArray[Any]:
         """A kernel as matrices (groups, outputs, inputs); a copy where it must be."""

@@ -1,4 +1,4 @@
-"""A recipe as a word that fits into an address."""
+"""A recipe as a word that fits into an address, and the address's query."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ def to_word(recipe: Recipe) -> str:
     text = json.dumps(recipe.to_json(), separators=(",", ":"))
     packed = zlib.compress(text.encode(), 9)
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def query(recipe: Recipe, lang: str, **view: str) -> dict[str, str]:
+    """A query that carries a recipe, the language, and what else is not empty."""
+    told = {name: value for name, value in view.items() if value}
+    return {"recipe": to_word(recipe), "lang": lang} | told
 
 
 def from_word(word: str) -> Recipe:

@@ -57,7 +57,7 @@ class Network:
     skipped: tuple[Skipped, ...] = ()
     others: Mapping[str, NDArray[Any]] | None = None
     is_retrained: bool = False
-    made: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    made: Mapping[str, CompressedTensor] = field(default_factory=lambda: _EMPTY)
 
     @property
     def parameters(self) -> int:

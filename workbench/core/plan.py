@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.core.activations import ActivationQuantization
 from workbench.core.knob import Value, check_values, merge
-from workbench.core.step import model_steps, steps
+from workbench.core.step import steps
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ class Plan:
 
 def owner(name: str) -> type:
     """The class whose knobs a choice of this name sets."""
-    if name == "activations":
-        return ActivationQuantization
-    return model_steps[name] if name in model_steps else steps[name]
+    return ActivationQuantization if name == "activations" else steps[name]
 
 
 @cache

@@ -1,25 +1,21 @@
 """The recipe: what the user wants, hashable, as JSON or YAML, versioned.
 
 Plans cascade: each later plan whose target matches a tensor lays its knobs over the
-earlier ones, and may switch a step off. Steps over several tensors at once stand
-beside them.
+earlier ones, and may switch a step off.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from workbench.core import notation
 from workbench.core.activations import ActivationQuantization
 from workbench.core.errors import UserError
 from workbench.core.knob import check_fields, knob, knobs
 from workbench.core.plan import Choice, Plan
-from workbench.core.step import ModelStep, TensorStep, model_steps, steps
-
-if TYPE_CHECKING:
-    from workbench.core.registry import Registry
+from workbench.core.step import TensorStep, steps
 
 __all__ = ["Choice", "Plan", "Recipe", "Retraining"]
 
@@ -59,13 +55,11 @@ class Recipe:
         plans: Cascading plans; later ones override.
         retraining: How to retrain, or None.
         seed: Seed of everything random.
-        model_steps: Steps over several tensors at once.
     """
 
     plans: tuple[Plan, ...] = ()
     retraining: Retraining | None = None
     seed: int = 0
-    model_steps: tuple[Choice, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no integer from 0 to 2**31 - 1."""
@@ -122,12 +116,10 @@ class Recipe:
         """The recipe as JSON values."""
         out: dict[str, Any] = {"version": VERSION, "seed": self.seed}
         out["plans"] = [plan.to_json() for plan in self.plans]
-        if self.model_steps:
-            out["model_steps"] = [choice.to_json() for choice in self.model_steps]
-        for name, section in _SECTIONS.items():
-            own = getattr(self, name)
-            if own is not None:
-                out[name] = {field: getattr(own, field) for field in knobs(section)}
+        if self.retraining is not None:
+            out["retraining"] = {
+                name: getattr(self.retraining, name) for name in knobs(Retraining)
+            }
         return out
 
     def dumps(self, style: Literal["json", "yaml"] = "yaml") -> str:
@@ -145,20 +137,6 @@ class Recipe:
             if not choice.is_off
         )
         return any(step.plain() != step for step in made)
-
-    @property
-    def compression(self) -> tuple[object, ...]:
-        """All that decides the network: two recipes with the same make the same."""
-        return self.plans, self.model_steps
-
-    def steps_for_model(self) -> tuple[ModelStep, ...]:
-        """The steps over several tensors, in order of their phases."""
-        made = (
-            model_steps[choice.name](**dict(choice.values))
-            for choice in self.model_steps
-            if not choice.is_off
-        )
-        return tuple(sorted(made, key=lambda step: step.phase))
 
     @classmethod
     def loads(cls, text: str) -> Recipe:
@@ -180,28 +158,20 @@ class Recipe:
         Raises:
             UserError: If something is missing, unknown or out of bounds.
         """
-        known = ("version", "seed", "plans", "model_steps", *_SECTIONS)
-        fields = _fields(data, "recipe", known)
+        fields = _fields(data, "recipe", ("version", "seed", "plans", "retraining"))
         version = fields.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise UserError("recipe.version", received=version, ours=VERSION)
         if version > VERSION:
             raise UserError("recipe.later", received=version, ours=VERSION)
-        sections: dict[str, Any] = {
-            name: section(**_fields(fields[name], name, tuple(knobs(section))))
-            for name, section in _SECTIONS.items()
-            if fields.get(name) is not None
-        }
-        found = _list(fields.get("model_steps"), "model_steps")
+        retraining = fields.get("retraining")
+        if retraining is not None:
+            retraining = _fields(retraining, "retraining", tuple(knobs(Retraining)))
         return cls(
             plans=tuple(_plan(plan) for plan in _list(fields.get("plans"), "plans")),
+            retraining=None if retraining is None else Retraining(**retraining),
             seed=fields.get("seed", 0),
-            model_steps=tuple(_choice(step, among=model_steps) for step in found),
-            **sections,
         )
-
-
-_SECTIONS: dict[str, type[Any]] = {"retraining": Retraining}
 
 
 def _check_order(names: list[str], path: str) -> None:
@@ -225,14 +195,12 @@ def _plan(data: object) -> Plan:
     )
 
 
-def _choice(
-    data: object, name: str | None = None, among: Registry[Any] = steps
-) -> Choice:
+def _choice(data: object, name: str | None = None) -> Choice:
     values = dict(_object(data, name or "step"))
     if name is None:
         name = values.pop("step", None)
-        if not isinstance(name, str) or name not in among:
-            raise UserError("registry.step", received=name, known=", ".join(among))
+        if not isinstance(name, str) or name not in steps:
+            raise UserError("registry.step", received=name, known=", ".join(steps))
     is_off = values.pop("off", False)
     if not isinstance(is_off, bool):
         raise UserError("knob.bool", name=f"{name}.off", received=is_off)

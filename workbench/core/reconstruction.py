@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from workbench.core.affine import SHRINK_FACTORS, Grid, grid_between
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.core.affine import Grid
     from workbench.core.calibration import Gram
 
     Matrices = NDArray[np.float64]
@@ -110,45 +109,6 @@ def _round_columns(
             moved[:, rest] -= errors[:, j - start, None] * upper[j, rest]
         moved[:, stop:] -= errors @ upper[start:stop, stop:]
     return levels
-
-
-def weighted_grid(
-    weights: Matrices,
-    importance: Matrices,
-    bits: int,
-    *,
-    is_symmetric: bool,
-    is_per_channel: bool,
-) -> Grid:
-    """The grid with the least ``sum of H_jj (w_j - q_j)**2`` of 41 shrunk ranges.
-
-    Args:
-        weights: (groups, outputs, inputs), float64.
-        importance: ``H_jj``, (groups, inputs).
-        bits: Bit width, 2 to 16.
-        is_symmetric: Which of the two grids.
-        is_per_channel: Whether each output has a scale, else all have one.
-
-    Returns:
-        Scales of shape (groups, outputs, 1) or (1, 1, 1).
-    """
-    axes = (2,) if is_per_channel else (0, 1, 2)
-    low = weights.min(axes, keepdims=True, initial=0).astype(np.float32)
-    high = weights.max(axes, keepdims=True, initial=0).astype(np.float32)
-    best = np.full(low.shape, np.inf)
-    factor = np.ones(low.shape, np.float32)
-    for shrink in SHRINK_FACTORS[::-1]:
-        grid = grid_between(
-            low * shrink, high * shrink, bits, is_symmetric=is_symmetric
-        )
-        smallest, largest = grid.limits
-        level = np.rint(weights / grid.scale) + grid.zero_point
-        gap = (np.clip(level, smallest, largest) - grid.zero_point) * grid.scale
-        gap = np.square(gap - weights) * importance[:, None, :]
-        error = gap.sum(axes, keepdims=True)
-        factor = np.where(error < best, shrink, factor)
-        best = np.minimum(error, best)
-    return grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)
 
 
 def shift_of(lost: NDArray[np.float64], gram: Gram) -> NDArray[np.float32] | None:

@@ -102,12 +102,9 @@ class Snapshot:
             return True
         if before.measurement is None and self.is_scored:
             return True
-        return before.recipe.compression != self.recipe.compression
+        return before.recipe.plans != self.recipe.plans
 
     @property
     def is_after_stale(self) -> bool:
         """Whether `after` belongs to another setting than the present wish."""
-        return (
-            self.after is None
-            or self.after.recipe.compression != self.recipe.compression
-        )
+        return self.after is None or self.after.recipe.plans != self.recipe.plans

@@ -1,8 +1,4 @@
-"""What a method is: a frozen step over one tensor, or over the whole model.
-
-A step is declared by its knobs. Phases are the sane order of a plan: 5 restructures
-(ranks, channels), 10 prunes, 20 repairs, 30 codes, 40 mends what is left.
-"""
+"""What a method is: a frozen step over one tensor, declared by its knobs."""
 
 from __future__ import annotations
 
@@ -16,8 +12,6 @@ from workbench.core.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.core.context import Context
-    from workbench.core.network import Network
     from workbench.core.tensor import CompressedTensor, Site
 
 
@@ -30,7 +24,7 @@ class TensorStep(ABC):
 
     Attributes:
         name: The registered name.
-        phase: Place in the sane order of a plan.
+        phase: Place in the sane order of a plan: 10 prunes, 20 repairs, 30 codes.
     """
 
     name: ClassVar[str]
@@ -92,35 +86,4 @@ class TensorStep(ABC):
         return None
 
 
-@dataclass(frozen=True)
-class ModelStep(ABC):
-    """A method that touches several tensors at once.
-
-    Subclasses are frozen dataclasses whose fields are knobs, registered with
-    ``@model_steps.add(name)``. Those of a phase run after the tensor steps of lower
-    ones and before those of the same and higher ones.
-
-    Attributes:
-        name: The registered name.
-        phase: Place in the sane order.
-    """
-
-    name: ClassVar[str]
-    phase: ClassVar[int]
-
-    def __post_init__(self) -> None:
-        """Refuse values out of bounds."""
-        check_fields(self.name, self)
-
-    @abstractmethod
-    def apply(self, network: Network, context: Context) -> Network:
-        """The network after this step; the input is not changed.
-
-        Args:
-            network: The model as the earlier steps left it.
-            context: What is known of it, and how to run it.
-        """
-
-
 steps: Registry[type[TensorStep]] = Registry("workbench.methods", "step")
-model_steps: Registry[type[ModelStep]] = Registry("workbench.methods", "step")

@@ -5,6 +5,7 @@ the scripts that made every file; `models.json` holds the numbers that they meas
 """
 
 from pathlib import Path
+from typing import Any
 
 from workbench.core.errors import UserError
 from workbench.text import say
@@ -39,6 +40,24 @@ def paths(name: str) -> tuple[Path, Path]:
     """
     _must_exist(name)
     return _FOLDER / f"{name}.keras", _FOLDER / _DATA[name]
+
+
+def is_demo(model: Any) -> bool:
+    """Whether a model is the name of a demo, and not of a file beside it."""
+    return isinstance(model, str) and model in _DATA and not Path(model).exists()
+
+
+def located(model: Any, data: Any) -> tuple[Any, Any]:
+    """A model and its data, with the name of a demo turned into its files.
+
+    Args:
+        model: What the user gave; anything but the name of a demo stays.
+        data: The same; a demo brings its own where there is none.
+    """
+    if not is_demo(model):
+        return model, data
+    model_path, data_path = paths(model)
+    return model_path, data_path if data is None else data
 
 
 def class_names(name: str, lang: str = "en") -> tuple[str, ...]:

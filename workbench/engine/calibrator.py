@@ -60,9 +60,7 @@ class Calibrator:
         Yields:
             Progress from 0 to 1.
         """
-        total = len(self._train)
-        drawn = np.random.default_rng(seed).permutation(total)[:samples]
-        batches = [np.sort(drawn)[i : i + _BATCH] for i in range(0, len(drawn), _BATCH)]
+        batches = self._train.drawn(samples, _BATCH, seed)
         observing = _Observing(self._workload)
         work = 2 * len(batches)
         for done, rows in enumerate(batches):
@@ -71,7 +69,7 @@ class Calibrator:
         for done, rows in enumerate(batches, len(batches)):
             observing.count(self._batch(rows))
             yield done / work
-        self.seen = observing.observed(len(drawn))
+        self.seen = observing.observed(sum(map(len, batches)))
         yield 1.0
 
     def _batch(self, rows: NDArray[np.int64]) -> list[tf.Tensor]:

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from workbench.core.network import array_digest
 
 if TYPE_CHECKING:
@@ -31,6 +33,17 @@ class Split:
     def head(self, n: int) -> Split:
         """The first `n` samples, as views."""
         return Split(tuple(array[:n] for array in self.x), self.y[:n])
+
+    def drawn(self, most: int, size: int, seed: int) -> list[NDArray[np.int64]]:
+        """Places of samples drawn at random, in batches.
+
+        Args:
+            most: How many samples to draw, where there are so many.
+            size: Of a batch, the last one apart.
+            seed: Of the draw.
+        """
+        rows = np.sort(np.random.default_rng(seed).permutation(len(self))[:most])
+        return [rows[i : i + size] for i in range(0, len(rows), size)]
 
     def digest(self) -> str:
         """Hash of every value."""

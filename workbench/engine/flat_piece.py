@@ -101,4 +101,4 @@ def _opened(content: bytes) -> Any:
     return interpreter
 
 
-_pool = ThreadPoolExecutor(INTRA_OP_THREADS, thread_name_prefix="workbench-flat")
+_pool = ThreadPoolExecutor(INTRA_OP_THREADS, thread_name_prefix="litert")

@@ -66,8 +66,7 @@ class MomentCalibrator:
         Yields:
             Progress from 0 to 1.
         """
-        drawn = np.random.default_rng(seed).permutation(len(self._train))[:samples]
-        batches = [np.sort(drawn)[i : i + BATCH] for i in range(0, len(drawn), BATCH)]
+        batches = self._train.drawn(samples, BATCH, seed)
         watching = _Watching(self._workload)
         for done, rows in enumerate(batches):
             watching.add([tf.convert_to_tensor(a[rows]) for a in self._train.x])
@@ -89,6 +88,9 @@ class _Watching:
         taking: dict[str, dict[str, str]] = {}
         room = BYTES
         for site in filter(lambda site: site.can, workload.sites):
+            if site.kind == "embedding":
+                self._unseen[site.path] = "repair.looked_up"
+                continue
             address, _, name = site.path.rpartition("/")
             nbytes = 4 * Layout.of(site).inputs_count ** 2
             if nbytes > min(room, WIDEST_BYTES):

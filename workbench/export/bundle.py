@@ -120,9 +120,7 @@ def _told(
     """What the report tells; without retraining only where it is of this recipe."""
     assert snapshot.original_sizes is not None, "The model is open."
     before, is_after = snapshot.before, resolved.is_retrained
-    is_same = (
-        before is not None and before.recipe.compression == outcome.recipe.compression
-    )
+    is_same = before is not None and before.recipe.plans == outcome.recipe.plans
     return ReportInput(
         resolved=resolved,
         metric=snapshot.metric,

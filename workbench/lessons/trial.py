@@ -119,10 +119,7 @@ def _is_of(outcome: Outcome | None, recipe: Recipe) -> bool:
     """Whether an outcome is a recipe's, with every test sample seen."""
     if outcome is None or outcome.measurement is None or outcome.is_stale:
         return False
-    return (
-        outcome.recipe.compression == recipe.compression
-        and outcome.measurement.is_exact
-    )
+    return outcome.recipe.plans == recipe.plans and outcome.measurement.is_exact
 
 
 def _is_new(session: Session, recipe: Recipe) -> bool:
@@ -140,7 +137,7 @@ def _is_untested(session: Session) -> bool:
 
 
 def _has_moved(session: Session, recipe: Recipe) -> bool:
-    return session.recipe.compression != recipe.compression
+    return session.recipe.plans != recipe.plans
 
 
 def _unmoved(session: Session, outcome: Outcome | None, recipe: Recipe) -> Outcome:

@@ -79,6 +79,8 @@ class Magnitude(TensorStep):
         pruned = self.pruned
         if pruned is None:
             pruned = round(self.sparsity * values.size)
+            if self.scope == "lamp":
+                pruned = min(pruned, max(values.size - 1, 0))
         if not pruned:
             return Cut(np.float32(0))
         index = index_of(values)

@@ -36,7 +36,7 @@ class Reconstruct(TensorStep):
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor with its kept weights refitted; as it is where none is pruned."""
         gram = site.gram
-        if gram is None or gram.is_diagonal or tensor.mask is None:
+        if gram is None or tensor.mask is None:
             return tensor
         layout = Layout.of(site, len(gram.moments))
         weights = layout.matrices(tensor.start.astype(np.float64))

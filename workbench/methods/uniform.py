@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from workbench.core import fused
-from workbench.core.affine import Grid, encode, grid_of, integer_type, quantize
+from workbench.core.affine import encode, grid_of, integer_type, quantize
 from workbench.core.channels import channels_of
 from workbench.core.codes import Float
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import round_with_feedback, shift_of, weighted_grid
+from workbench.core.reconstruction import round_with_feedback, shift_of
 from workbench.core.step import TensorStep, steps
 from workbench.methods.magnitude import Magnitude
 
@@ -36,8 +36,8 @@ class Uniform(TensorStep):
         granularity: One scale per ``channel`` or one per ``tensor``.
         range: ``minmax`` covers every weight, ``mse`` has the least squared error.
         rounding: Each weight to the ``nearest`` grid point, or with ``feedback``: its
-            error passed on to the ones after it, by what calibration saw, on the range
-            with the least error there.
+            error passed on to the ones after it, by what calibration saw, which also
+            says how much an error counts for the range.
     """
 
     name: ClassVar[str] = "uniform"
@@ -51,7 +51,7 @@ class Uniform(TensorStep):
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor on its grid; pruned zeros stay zero."""
-        if self.rounding == "feedback" and site.gram and not site.gram.is_diagonal:
+        if self.rounding == "feedback" and site.gram is not None:
             return self._with_feedback(tensor, site, site.gram)
         found = self._in_one_pass(tensor, site, threshold=0.0)
         if found is not None:
@@ -89,40 +89,28 @@ class Uniform(TensorStep):
         self, tensor: CompressedTensor, site: Site, gram: Gram
     ) -> CompressedTensor:
         layout = Layout.of(site, len(gram.moments))
-        aim = layout.matrices(tensor.dense.astype(np.float64))
-        kept = layout.matrices(
-            np.ones(aim.shape, np.bool_).reshape(tensor.dense.shape)
-            if tensor.mask is None
-            else tensor.mask
-        )
         hessian = gram.hessian()
-        grid = weighted_grid(
-            aim,
-            np.einsum("gii->gi", hessian),
+        aim = layout.matrices(tensor.dense.astype(np.float64))
+        kept = np.ones(site.shape, np.bool_) if tensor.mask is None else tensor.mask
+        matters = np.einsum("gii->gi", hessian)[:, None]
+        grid = grid_of(
+            tensor.dense,
             self.bits,
             is_symmetric=self.symmetric,
-            is_per_channel=self.granularity == "channel",
+            channel_axes=self._axes(site),
+            choice=self.range,  # type: ignore[arg-type]
+            importance=layout.tensor(np.broadcast_to(matters, aim.shape)),
         )
-        spread = Grid(
-            np.broadcast_to(grid.scale, aim.shape),
-            np.broadcast_to(grid.zero_point, aim.shape),
-            grid.bits,
-            grid.is_symmetric,
+        scale, zero = (
+            layout.matrices(np.broadcast_to(part, site.shape))
+            for part in (grid.scale, grid.zero_point)
         )
-        levels = round_with_feedback(aim, kept, hessian, spread)
+        spread = replace(grid, scale=scale, zero_point=zero)
+        levels = round_with_feedback(aim, layout.matrices(kept), hessian, spread)
         kind = integer_type(grid.bits, is_symmetric=grid.is_symmetric)
-        ends = [layout.tensor(a) for a in (spread.scale, spread.zero_point)]
-        firsts = tuple(
-            slice(None)
-            if self.granularity == "channel" and a in layout.channels
-            else slice(1)
-            for a in range(len(site.shape))
-        )
-        grid = Grid(ends[0][firsts], ends[1][firsts], grid.bits, grid.is_symmetric)
         made = tensor.coded(encode(layout.tensor(levels).astype(kind), grid))
-        first = layout.matrices(tensor.start.astype(np.float64))
-        lost = first - layout.matrices(made.dense.astype(np.float64))
-        return replace(made, shift=shift_of(lost, gram))
+        lost = tensor.start.astype(np.float64) - made.dense
+        return replace(made, shift=shift_of(layout.matrices(lost), gram))
 
     def _in_one_pass(
         self, tensor: CompressedTensor, site: Site, threshold: float

@@ -62,7 +62,7 @@ def _weights(snapshot: Snapshot) -> tuple[Any, ...]:
 def _is_behind(snapshot: Snapshot) -> bool:
     """Whether the weights on the screen are those of an earlier wish."""
     before = snapshot.before
-    return before is None or before.recipe.compression != snapshot.recipe.compression
+    return before is None or before.recipe.plans != snapshot.recipe.plans
 
 
 def tradeoff(scope: Scope) -> LiveFigure:

@@ -14,7 +14,7 @@ from workbench.core.step import steps
 from workbench.frontend import module
 from workbench.panels.assets import bring_stylesheet
 from workbench.panels.controls import FLOAT_BITS, bit_slider, slider
-from workbench.panels.settings import MOST_SPARSITY
+from workbench.panels.pruning import MOST_SPARSITY
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -169,11 +169,7 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
             widget.disabled = not chosen
         before = session.before
         # While a newer one is computed, the old one must not move the user's slider.
-        if (
-            chosen
-            and before
-            and before.recipe.compression == session.recipe.compression
-        ):
+        if chosen and before and before.recipe.plans == session.recipe.plans:
             tensor = before.network.tensors.get(chosen[-1])
             if tensor is not None:
                 sparsity.show(_own_sparsity(session.recipe, chosen[-1], tensor))

@@ -79,7 +79,7 @@ def _basis(snapshot: Snapshot) -> tuple[Any, ...]:
 def _numbers(snapshot: Snapshot) -> dict[str, Any]:
     """The selected kernels' exact numbers; none while they are of another wish."""
     before = snapshot.before
-    if before is None or before.recipe.compression != snapshot.recipe.compression:
+    if before is None or before.recipe.plans != snapshot.recipe.plans:
         return {}
     paths = _selected(snapshot)
     tensors = [before.network.tensors[path] for path in paths]

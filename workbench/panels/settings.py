@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from workbench.charts.weights import threshold_of
 from workbench.core.activations import ActivationQuantization
 from workbench.core.edit import (
-    default_knobs,
-    set_knobs,
+    is_repaired,
+    set_bits,
     set_repair,
     switch_off,
     wide_knobs,
@@ -24,36 +23,36 @@ from workbench.panels.controls import (
     FLOAT_BITS,
     Control,
     bit_slider,
-    choice,
     described,
     picker,
-    slider,
 )
 from workbench.panels.live import live_weights
+from workbench.panels.pruning import (
+    pruning_scope,
+    repair,
+    sparsity_slider,
+    threshold_slider,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from workbench.core.snapshot import Snapshot
     from workbench.panels.scope import Scope
 
-MOST_SPARSITY = 0.99
 KILOBYTE = 1000
 
 
 def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]:
     """The groups of controls, and the sliders by name for the phone's bottom bar."""
     sliders = {
-        "sparsity": _sparsity(scope),
-        "threshold": _threshold(scope),
+        "sparsity": sparsity_slider(scope),
+        "threshold": threshold_slider(scope),
         "bits": _bits(scope, "uniform"),
         "activation_bits": _bits(scope, "activations"),
     }
     pruning = _group(
         sliders["sparsity"].widget,
         sliders["threshold"].widget,
-        _pruning_scope(scope),
-        _repair(scope),
+        pruning_scope(scope),
+        repair(scope),
     )
     quantization = _group(
         sliders["bits"].widget,
@@ -65,8 +64,13 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
 
 
 def preset_recipe(recipe: Recipe, preset: Recipe) -> Recipe:
-    """A preset with the seed and retraining of the present recipe."""
-    return replace(preset, retraining=recipe.retraining, seed=recipe.seed)
+    """A preset with the seed, retraining and repair of the present recipe."""
+    loaded = _loaded(recipe, preset)
+    return set_repair(loaded, is_on=True) if is_repaired(recipe) else loaded
+
+
+def _loaded(recipe: Recipe, named: Recipe) -> Recipe:
+    return replace(named, retraining=recipe.retraining, seed=recipe.seed)
 
 
 def _group(*widgets: ipywidgets.Widget) -> ipywidgets.Widget:
@@ -103,7 +107,8 @@ def _mistakes(scope: Scope) -> list[ipywidgets.Widget]:
     def load(name: str) -> None:
         explain()
         if name:
-            session.edit(preset_recipe(session.recipe, MISTAKES[name]))
+            # As it stands: a repair would hide what goes wrong.
+            session.edit(_loaded(session.recipe, MISTAKES[name]))
 
     keys = {"screen.mistakes": ""} | {f"preset.{name}": name for name in MISTAKES}
     control = picker(scope, keys, load)
@@ -117,114 +122,11 @@ def _mistakes(scope: Scope) -> list[ipywidgets.Widget]:
     @scope.watch("recipe", now=False)
     def forget() -> None:
         name = control.widget.value
-        if name and session.recipe.compression != MISTAKES[name].compression:
+        if name and session.recipe.plans != MISTAKES[name].plans:
             control.show("")
             explain()
 
     return [control.widget, note]
-
-
-def _sparsity(scope: Scope) -> Control:
-    session = scope.session
-    knob = knobs(steps["magnitude"])["sparsity"]
-
-    def moved(value: float) -> None:
-        recipe = set_knobs(session.recipe, "magnitude", sparsity=value)
-        session.edit(recipe, "sparsity")
-
-    control = slider(scope, "magnitude", "sparsity", knob, moved, high=MOST_SPARSITY)
-
-    @scope.watch("recipe", "before")
-    def update() -> None:
-        values = wide_knobs(session.recipe, "magnitude") or {}
-        if values.get("threshold") is None:
-            sparsity = float(values.get("sparsity") or 0.0)
-            control.show(min(sparsity, MOST_SPARSITY))
-        elif session.before is not None:
-            control.show(min(session.before.network.sparsity, MOST_SPARSITY))
-
-    return control
-
-
-def _threshold(scope: Scope) -> Control:
-    session = scope.session
-    knob = knobs(steps["magnitude"])["threshold"]
-
-    def moved(value: float) -> None:
-        recipe = set_knobs(session.recipe, "magnitude", threshold=value)
-        session.edit(recipe, "threshold")
-
-    control = slider(scope, "magnitude", "threshold", knob, moved, high=1.0)
-
-    _rescale(scope, control)
-
-    @scope.watch("recipe")
-    def follow() -> None:
-        _show_threshold(control, session.recipe)
-
-    @scope.derive("recipe", "before", basis=_pruned)
-    def compute(snapshot: Snapshot) -> Callable[[], None]:
-        threshold = _wide_threshold(snapshot.recipe) or threshold_of(snapshot) or 0.0
-
-        def show() -> None:
-            # Not under a hand that has gone on meanwhile.
-            if session.recipe == snapshot.recipe:
-                control.show(min(threshold, control.widget.max))
-
-        return show
-
-    return control
-
-
-def _rescale(scope: Scope, control: Control) -> None:
-    """Let the threshold's slider end at the largest weight."""
-
-    @scope.derive("weights", basis=lambda snapshot: (snapshot.weights,))
-    def compute(snapshot: Snapshot) -> Callable[[], None]:
-        ends = [
-            max(-float(values.min(initial=0)), float(values.max(initial=0)))
-            for values in snapshot.weights.values()
-        ]
-        largest = max(ends, default=1.0) or 1.0
-
-        def show() -> None:
-            control.widget.max = largest
-            control.widget.step = largest / 1000
-            _show_threshold(control, scope.session.recipe)
-
-        return show
-
-
-def _show_threshold(control: Control, recipe: Recipe) -> None:
-    threshold = _wide_threshold(recipe)
-    if threshold is not None:
-        control.show(min(threshold, control.widget.max))
-
-
-def _wide_threshold(recipe: Recipe) -> float | None:
-    threshold = (wide_knobs(recipe, "magnitude") or {}).get("threshold")
-    return None if threshold is None else float(threshold)
-
-
-def _pruned(snapshot: Snapshot) -> tuple[Any, ...]:
-    return snapshot.recipe, snapshot.before and snapshot.before.network
-
-
-def _pruning_scope(scope: Scope) -> ipywidgets.Widget:
-    session = scope.session
-    knob = knobs(steps["magnitude"])["scope"]
-
-    def moved(value: str) -> None:
-        session.edit(set_knobs(session.recipe, "magnitude", scope=value))
-
-    control = choice(scope, "magnitude", "scope", knob, moved)
-
-    @scope.watch("recipe")
-    def update() -> None:
-        values = wide_knobs(session.recipe, "magnitude")
-        control.show((values or default_knobs("magnitude"))["scope"])
-
-    return control.widget
 
 
 def _bits(scope: Scope, step: str) -> Control:
@@ -236,7 +138,7 @@ def _bits(scope: Scope, step: str) -> Control:
         if bits == FLOAT_BITS:
             session.edit(switch_off(recipe, step), step)
         else:
-            session.edit(_with_bits(recipe, step, bits), step)
+            session.edit(set_bits(recipe, step, bits), step)
 
     control = bit_slider(scope, step, knobs(owner)["bits"], moved)
 
@@ -252,35 +154,6 @@ def _bits(scope: Scope, step: str) -> Control:
             control.enable(is_enabled=session.can_train)
 
     return control
-
-
-def _with_bits(recipe: Recipe, step: str, bits: int) -> Recipe:
-    """The recipe at a bit width, repaired where all of it is."""
-    recipe = set_knobs(recipe, step, bits=bits)
-    return set_repair(recipe, is_on=True) if _is_repaired(recipe) else recipe
-
-
-def _repair(scope: Scope) -> ipywidgets.Widget:
-    session = scope.session
-    box = ipywidgets.Checkbox(indent=False)
-    scope.words(box, description="screen.repair", tooltip="screen.repair.help")
-
-    def moved(change: Any) -> None:
-        if change["new"] != _is_repaired(session.recipe):
-            session.edit(set_repair(session.recipe, is_on=change["new"]))
-
-    box.observe(moved, "value")
-
-    @scope.watch("recipe", "workload")
-    def update() -> None:
-        box.value = _is_repaired(session.recipe)
-        box.disabled = session.workload is not None and not session.can_train
-
-    return box
-
-
-def _is_repaired(recipe: Recipe) -> bool:
-    return wide_knobs(recipe, "reconstruct") is not None
 
 
 def _calibration_note(scope: Scope) -> ipywidgets.Widget:

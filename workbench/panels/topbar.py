@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from workbench.core.recipe import Recipe
 from workbench.panels import words
 from workbench.panels.controls import picker
 from workbench.text import LANGUAGES
@@ -99,7 +98,7 @@ def _history_buttons(scope: Scope) -> list[ipywidgets.Button]:
     def update() -> None:
         buttons["undo"].disabled = not session.can_undo
         buttons["redo"].disabled = not session.can_redo
-        buttons["reset"].disabled = session.recipe.compression == Recipe().compression
+        buttons["reset"].disabled = not session.recipe.plans
 
     return list(buttons.values())
 
