@@ -22,7 +22,7 @@ SPARSITIES = (0.8, 0.9, 0.95, 0.98)
 BITS = (4, 3, 2)
 # Points that a 300-100 perceptron may lose.
 LENET_LIMITS = {0.9: 1.9, 0.95: 5.2, 0.98: 12.0, 4: 0.2, 3: 0.3, 2: 1.6}
-# Where the plain method loses more, half of it must come back.
+# Where the plain method loses more points, half of them must come back.
 WORTH_REPAIRING = 1.0
 
 
@@ -35,25 +35,26 @@ def one_shot(say: Say) -> Iterator[Result]:
         say(model)
         session = Session(model, is_kept=False)
         for level in (*SPARSITIES, *BITS):
-            yield _repaired(session, model, level, say)
+            yield from _compared(session, model, level)
         session.close()
 
 
-def _repaired(session: Session, model: str, level: float, say: Say) -> Result:
-    """Points that a level loses repaired; what it loses plainly is said."""
+def _compared(session: Session, model: str, level: float) -> Iterator[Result]:
+    """Points lost at one level with repair, and won back from what is lost without."""
     if level < 1:
         name, recipe = f"{level:.0%}", set_knobs(Recipe(), "magnitude", sparsity=level)
     else:
-        name, recipe = (
-            f"{level} bits",
-            set_knobs(Recipe(), "uniform", bits=int(level), range="mse"),
-        )
+        bits = int(level)
+        name = f"{bits} bits"
+        recipe = set_knobs(Recipe(), "uniform", bits=bits, range="mse")
     plain = _lost(session, recipe)
-    say(f"{model} {name}, plain: {plain:.2f} points lost")
     repaired = _lost(session, set_repair(recipe, is_on=True))
-    half = plain / 2 if plain > WORTH_REPAIRING else max(plain, WORTH_REPAIRING)
-    limit = LENET_LIMITS.get(level, half) if model == "lenet" else half
-    return Result(f"{model}.{name}", repaired, limit, "points lost")
+    if model == "lenet" and level in LENET_LIMITS:
+        yield Result(f"{model}.{name}.lost", repaired, LENET_LIMITS[level], "points")
+    least = plain / 2 if plain > WORTH_REPAIRING else 0.0
+    won = plain - repaired
+    key = f"{model}.{name}.won_back"
+    yield Result(key, won, least, f"points of {plain:.2f}", is_limit=False)
 
 
 def _lost(session: Session, recipe: Recipe) -> float:
