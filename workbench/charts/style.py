@@ -55,7 +55,7 @@ def soft(colour: str) -> str:
 
 def axis(title: str, **more: Any) -> PlotlyJSON:
     """An axis with its title, which carries the unit."""
-    return {"title": {"text": title}, "automargin": True} | more
+    return {"title": {"text": title, "standoff": 8}, "automargin": True} | more
 
 
 def figure(
