@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from workbench.core.affine import Grid
 from workbench.core.checkpoint import from_arrays, to_arrays
+from workbench.core.codes import Codebook, LowRank
 from workbench.core.compress import compress
 from workbench.core.edit import set_knobs
 from workbench.core.measurement import Retrained
 from workbench.core.network import Network, Skipped
 from workbench.core.recipe import Recipe
-from workbench.core.tensor import Site
+from workbench.core.tensor import CompressedTensor, Site
 
 
 @pytest.fixture
@@ -60,3 +63,29 @@ def test_a_missing_array_is_an_error(retrained):
     del arrays["mask:a/kernel"], arrays["q:b/kernel"]
     with pytest.raises(KeyError):
         from_arrays(arrays)
+
+
+def test_tables_and_factors_come_back(retrained):
+    rng = np.random.default_rng(1)
+    table = Codebook(
+        rng.integers(0, 4, (7, 5)).astype(np.uint8),
+        rng.normal(size=(1, 5, 4)).astype(np.float32),
+        bits=2,
+    )
+    first = CompressedTensor.of(rng.normal(size=(4, 2)).astype(np.float32))
+    last = CompressedTensor.of(rng.normal(size=(2, 4)).astype(np.float32))
+    pruned = last.masked(np.array([[True, False, True, True]] * 2))
+    rank = LowRank((first, pruned), (4, 4))
+    tensors = dict(retrained.network.tensors)
+    tensors["a/kernel"] = CompressedTensor(table.decode(), None, table)
+    tensors["c/kernel"] = CompressedTensor(rank.decode(), None, rank)
+    network = replace(retrained.network, tensors=tensors)
+    back = from_arrays(to_arrays(replace(retrained, network=network))).network
+    for path in ("a/kernel", "c/kernel"):
+        again = back.tensors[path]
+        np.testing.assert_array_equal(again.dense, tensors[path].dense)
+        np.testing.assert_array_equal(again.code.decode(), tensors[path].dense)
+        assert again.bits == tensors[path].bits
+    factors = back.tensors["c/kernel"].code
+    assert isinstance(factors, LowRank)
+    assert factors.factors[1].nonzeros == 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.core.affine import Grid
-from workbench.core.codes import Affine, Code, Float
+from workbench.core.codes import Affine, Code, Codebook, Float, LowRank
 from workbench.core.measurement import Retrained
 from workbench.core.network import Network, Skipped
 from workbench.core.recipe import Recipe
@@ -30,9 +30,7 @@ def to_arrays(retrained: Retrained) -> Arrays:
     network = retrained.network
     for path, tensor in network.tensors.items():
         arrays[f"kernel:{path}"] = retrained.kernels[path]
-        if tensor.mask is not None:
-            arrays[f"mask:{path}"] = np.packbits(tensor.mask)
-        codes[path] = _save_code(path, tensor.code, arrays)
+        codes[path] = _save_tensor(path, tensor, arrays)
     for path, values in (network.others or {}).items():
         arrays[f"other:{path}"] = values
     for path, grid in network.activations.items():
@@ -62,8 +60,7 @@ def from_arrays(arrays: Mapping[str, Any]) -> Retrained:
     head = json.loads(arrays["head"].tobytes())
     kernels = _section(arrays, "kernel")
     tensors = {
-        path: _load_tensor(path, head["codes"][path], arrays, kernel.shape)
-        for path, kernel in kernels.items()
+        path: _load_tensor(path, head["codes"][path], arrays) for path in kernels
     }
     activations = {
         path: _load_grid(arrays[f"activation:{path}"], bits)
@@ -82,39 +79,62 @@ def from_arrays(arrays: Mapping[str, Any]) -> Retrained:
 
 
 def _save_code(path: str, code: Code, arrays: Arrays) -> dict[str, Any]:
+    """Put a code's arrays under names that end in the path; the rest is returned."""
     if isinstance(code, Float):
         arrays[f"values:{path}"] = code.values
         return {"kind": "float"}
-    arrays[f"q:{path}"] = code.q
-    arrays[f"scale:{path}"] = code.scale
-    arrays[f"zero_point:{path}"] = code.zero_point
-    return {"kind": "affine", "bits": code.bits, "symmetric": code.is_symmetric}
+    if isinstance(code, Affine):
+        arrays[f"q:{path}"] = code.q
+        arrays[f"scale:{path}"] = code.scale
+        arrays[f"zero_point:{path}"] = code.zero_point
+        return {"kind": "affine", "bits": code.bits, "symmetric": code.is_symmetric}
+    if isinstance(code, Codebook):
+        arrays[f"indexes:{path}"] = code.indexes
+        arrays[f"centroids:{path}"] = code.centroids
+        return {"kind": "codebook", "bits": code.bits}
+    factors = enumerate(code.factors)
+    return {
+        "kind": "low_rank",
+        "shape": code.shape,
+        "factors": [_save_tensor(f"{path}#{i}", f, arrays) for i, f in factors],
+    }
+
+
+def _save_tensor(path: str, tensor: CompressedTensor, arrays: Arrays) -> dict[str, Any]:
+    if tensor.mask is not None:
+        arrays[f"mask:{path}"] = np.packbits(tensor.mask)
+    return _save_code(path, tensor.code, arrays)
+
+
+def _load_code(path: str, head: Mapping[str, Any], arrays: Mapping[str, Any]) -> Code:
+    kind = head["kind"]
+    if kind == "float":
+        return Float(arrays[f"values:{path}"])
+    if kind == "affine":
+        q, scale = arrays[f"q:{path}"], arrays[f"scale:{path}"]
+        zero_point = arrays[f"zero_point:{path}"]
+        return Affine(q, scale, zero_point, head["bits"], head["symmetric"])
+    if kind == "codebook":
+        indexes, centroids = arrays[f"indexes:{path}"], arrays[f"centroids:{path}"]
+        return Codebook(indexes, centroids, head["bits"])
+    factors = enumerate(head["factors"])
+    return LowRank(
+        tuple(_load_tensor(f"{path}#{i}", factor, arrays) for i, factor in factors),
+        tuple(head["shape"]),
+    )
 
 
 def _load_tensor(
-    path: str,
-    head: Mapping[str, Any],
-    arrays: Mapping[str, Any],
-    shape: tuple[int, ...],
+    path: str, head: Mapping[str, Any], arrays: Mapping[str, Any]
 ) -> CompressedTensor:
-    code: Code
-    if head["kind"] == "float":
-        code = Float(arrays[f"values:{path}"])
-    else:
-        code = Affine(
-            arrays[f"q:{path}"],
-            arrays[f"scale:{path}"],
-            arrays[f"zero_point:{path}"],
-            head["bits"],
-            head["symmetric"],
-        )
+    code = _load_code(path, head, arrays)
+    dense = code.decode()
     packed = arrays.get(f"mask:{path}")
     if packed is None:
-        return CompressedTensor(code.decode(), None, code)
-    count = int(np.prod(shape))
-    mask = np.unpackbits(packed, count=count).astype(np.bool_).reshape(shape)
-    dense = np.where(mask, code.decode(), np.float32(0))
-    return CompressedTensor(dense, mask, code)
+        return CompressedTensor(dense, None, code)
+    mask = np.unpackbits(packed, count=dense.size).astype(np.bool_)
+    mask = mask.reshape(dense.shape)
+    return CompressedTensor(np.where(mask, dense, np.float32(0)), mask, code)
 
 
 def _load_grid(pair: NDArray[np.float32], bits: int) -> Grid:

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from workbench.core.tensor import CompressedTensor
+
 
 @dataclass(frozen=True, eq=False)
 class Float:
@@ -65,4 +67,64 @@ class Affine:
         return self.scale.size * per_scale
 
 
-Code = Float | Affine
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """Indexes into a table of shared values, one table a tensor or one a channel.
+
+    Attributes:
+        indexes: Any shape, uint8.
+        centroids: float32, ``(..., entries)``: its leading axes broadcast to the shape
+            of `indexes`, and its last one is what an index counts.
+        bits: Bit width of an index, 1 to 8.
+    """
+
+    indexes: NDArray[np.uint8]
+    centroids: NDArray[np.float32]
+    bits: int
+
+    def decode(self) -> NDArray[np.float32]:
+        """The real values, float32, shape of `indexes`."""
+        places = self.indexes[..., None].astype(np.intp)
+        return np.take_along_axis(self.centroids, places, axis=-1)[..., 0]
+
+    @property
+    def table_bits(self) -> int:
+        """Bits of the centroids, float32 each."""
+        return self.centroids.size * 32
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A kernel as the product of two or three smaller ones, each compressed by itself.
+
+    The factors are kernels of layers one after the other, so that their product over
+    the last two axes, with spatial axes broadcast, is the kernel: ``(in, r) (r, out)``,
+    or for a convolution ``(1, 1, in, r) (h, w, r, s) (1, 1, s, out)``.
+
+    Attributes:
+        factors: In the order in which inputs pass through them.
+        shape: Shape of the kernel.
+    """
+
+    factors: tuple[CompressedTensor, ...]
+    shape: tuple[int, ...]
+
+    def decode(self) -> NDArray[np.float32]:
+        """The product, float32, of shape `shape`."""
+        first, *rest = (factor.dense for factor in self.factors)
+        for dense in rest:
+            first = np.matmul(first, dense)
+        return np.ascontiguousarray(first.reshape(self.shape))
+
+    @property
+    def bits(self) -> int:
+        """Bit width of the widest factor."""
+        return max(factor.bits for factor in self.factors)
+
+    @property
+    def table_bits(self) -> int:
+        """Bits beside the values themselves, over all factors."""
+        return sum(factor.code.table_bits for factor in self.factors)
+
+
+Code = Float | Affine | Codebook | LowRank

@@ -156,7 +156,7 @@ def _agree(
                         tensor = earlier.apply(tensor, sites[path])
                     wishes[path] = step
                     tensors[path] = tensor
-        levels = cls.agree(wishes, tensors)
+        levels = cls.agree(wishes, tensors, sites)
         chains = {
             path: tuple(levels[path] if type(s) is cls else s for s in chain)
             for path, chain in chains.items()

@@ -24,7 +24,8 @@ class TensorStep(ABC):
 
     Attributes:
         name: The registered name.
-        phase: Place in the sane order of a plan: 10 prunes, 20 repairs, 30 codes.
+        phase: Place in the sane order of a plan: 5 takes out structure or rank, 10
+            prunes, 20 repairs, 30 codes.
     """
 
     name: ClassVar[str]
@@ -62,6 +63,7 @@ class TensorStep(ABC):
         cls,
         wishes: Mapping[str, Any],
         tensors: Mapping[str, CompressedTensor],  # noqa: ARG003
+        sites: Mapping[str, Site],  # noqa: ARG003
     ) -> Mapping[str, TensorStep]:
         """The step each tensor takes once all wishes are known.
 
@@ -71,6 +73,7 @@ class TensorStep(ABC):
         Args:
             wishes: The step of this class that the recipe asks for, by tensor path.
             tensors: What each of them looks like just before this step.
+            sites: The place of each.
         """
         return wishes
 

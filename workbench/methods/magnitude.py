@@ -98,7 +98,10 @@ class Magnitude(TensorStep):
 
     @classmethod
     def agree(
-        cls, wishes: Mapping[str, Self], tensors: Mapping[str, CompressedTensor]
+        cls,
+        wishes: Mapping[str, Self],
+        tensors: Mapping[str, CompressedTensor],
+        sites: Mapping[str, Site],  # noqa: ARG003
     ) -> Mapping[str, Self]:
         """The share of each tensor in a wish over several of them.
 
