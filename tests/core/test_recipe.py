@@ -297,3 +297,35 @@ def test_a_narrower_plan_may_add_an_earlier_step():
     narrow = Plan("dense/kernel", (Choice.of("magnitude", sparsity=0.5),))
     made = Recipe((wide, narrow)).steps_for("dense/kernel")
     assert [step.name for step in made] == ["magnitude", "uniform"]
+
+
+def test_two_codes_for_the_same_weights_are_refused():
+    codes = (Choice.of("uniform"), Choice.of("step_of_bits"))
+    recipe = Recipe((Plan("*", (Choice.of("magnitude"), *codes)),))
+    with pytest.raises(UserError, match="only one step may code") as caught:
+        recipe.steps_for("a/kernel")
+    assert "uniform and step_of_bits" in str(caught.value)
+
+
+def test_the_code_of_a_narrower_plan_stands_in_for_the_wider_ones():
+    recipe = Recipe(
+        (
+            Plan("*", (Choice.of("magnitude"), Choice.of("uniform", bits=4))),
+            Plan("a*", (Choice.of("step_of_bits", bits=3),)),
+            Plan("a/last", (Choice.of("uniform", symmetric=False),)),
+        )
+    )
+    names = {p: [s.name for s in recipe.steps_for(p)] for p in ("b", "a/b", "a/last")}
+    assert names == {
+        "b": ["magnitude", "uniform"],
+        "a/b": ["magnitude", "step_of_bits"],
+        "a/last": ["magnitude", "uniform"],
+    }
+    last = recipe.steps_for("a/last")[-1]
+    assert (last.bits, last.symmetric) == (4, False)  # type: ignore[attr-defined]
+
+
+def test_a_narrower_code_that_is_off_leaves_the_wider_ones():
+    off = Plan("a*", (Choice("step_of_bits", is_off=True),))
+    recipe = Recipe((Plan("*", (Choice.of("uniform"),)), off))
+    assert [step.name for step in recipe.steps_for("a/b")] == ["uniform"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.core.activations import ActivationQuantization
 from workbench.core.knob import knobs
 from workbench.core.recipe import Choice, Plan, Recipe
-from workbench.core.step import steps
+from workbench.core.step import CODING, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ def set_knobs(
     """The recipe with knobs of a step set for a target.
 
     A step that the target does not have yet is put where its phase belongs; one that
-    was switched off there is on again.
+    was switched off there is on again. A step that codes takes the place of another.
 
     Args:
         recipe: The recipe to start from.
@@ -38,6 +38,8 @@ def set_knobs(
         fresh = Choice.of(step, **values).over(_on(earlier))
         return _with(recipe, replace(plan, activations=fresh))
     own = {choice.name: choice for choice in plan.steps}
+    if steps[step].phase == CODING:
+        own = {n: c for n, c in own.items() if n == step or steps[n].phase != CODING}
     own[step] = Choice.of(step, **values).over(_on(own.get(step)))
     return _with(recipe, replace(plan, steps=_sorted(own.values())))
 

@@ -15,7 +15,7 @@ from workbench.core.activations import ActivationQuantization
 from workbench.core.errors import UserError
 from workbench.core.knob import check_fields, knob, knobs
 from workbench.core.plan import Choice, Plan
-from workbench.core.step import TensorStep, steps
+from workbench.core.step import CODING, TensorStep, steps
 
 __all__ = ["Choice", "Plan", "Recipe", "Retraining"]
 
@@ -71,10 +71,12 @@ class Recipe:
     def steps_for(self, path: str) -> tuple[TensorStep, ...]:
         """The steps of one tensor after the cascade, in order.
 
-        A step that a narrower plan adds to a wider plan's takes its place by phase.
+        A step that a narrower plan adds to a wider plan's takes its place by phase. A
+        code that it asks for stands in for the wider plan's.
 
         Raises:
-            UserError: If for one target an order undoes an earlier step.
+            UserError: If for one target an order undoes an earlier step, or two steps
+                code the same weights.
         """
         laid: dict[str, Choice] = {}
         written: dict[str, list[str]] = {}
@@ -85,12 +87,16 @@ class Recipe:
                     if choice.name not in names and not choice.is_off:
                         names.append(choice.name)
                     laid[choice.name] = choice.over(laid.get(choice.name))
+        code = None
         for names in written.values():
-            _check_order([name for name in names if not laid[name].is_off], path)
+            chosen = [name for name in names if not laid[name].is_off]
+            _check_order(chosen, path)
+            code = _only_code(chosen, path) or code
         made = (
             steps[choice.name](**dict(choice.values))
             for choice in laid.values()
             if not choice.is_off
+            if choice.name == code or steps[choice.name].phase != CODING
         )
         return tuple(sorted(made, key=lambda step: step.phase))
 
@@ -178,6 +184,14 @@ def _check_order(names: list[str], path: str) -> None:
     for first, second in pairwise(names):
         if steps[second].phase < steps[first].phase:
             raise UserError("recipe.order", path=path, first=first, second=second)
+
+
+def _only_code(names: list[str], path: str) -> str | None:
+    """The step among those of one target that codes; None where none does."""
+    codes = [name for name in names if steps[name].phase == CODING]
+    if len(codes) > 1:
+        raise UserError("recipe.codes", path=path, first=codes[0], second=codes[1])
+    return codes[0] if codes else None
 
 
 def _plan(data: object) -> Plan:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from workbench.core.tensor import CompressedTensor, Site
 
+CODING = 30
+
 
 @dataclass(frozen=True)
 class TensorStep(ABC):
@@ -25,7 +27,7 @@ class TensorStep(ABC):
     Attributes:
         name: The registered name.
         phase: Place in the sane order of a plan: 5 takes out structure or rank, 10
-            prunes, 20 repairs, 30 codes.
+            prunes, 20 repairs, 30 (`CODING`) codes. A tensor has one code.
     """
 
     name: ClassVar[str]
