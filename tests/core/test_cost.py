@@ -7,10 +7,11 @@ import pytest
 
 from workbench.core.activations import OutputSite
 from workbench.core.affine import Grid, encode, grid_of, quantize
-from workbench.core.codes import Float
-from workbench.core.cost import sizes, tensor_sizes, work
+from workbench.core.codes import Codebook, Float, LowRank
+from workbench.core.cost import sizes, tensor_sizes
 from workbench.core.network import Network
 from workbench.core.tensor import CompressedTensor, Site
+from workbench.core.work import work
 
 
 def sparse(shape, sparsity, bits=None, *, symmetric=True, axes=()):
@@ -123,6 +124,49 @@ def test_nothing_pruned_is_stored_dense_and_much_pruned_is_not():
     half = tensor_sizes(sparse((100, 100), 0.5, bits=8))
     assert half.encoding == "bitmask"
     assert half.packed < half.dense
+
+
+def codebook(shape, sparsity, entries):
+    rng = np.random.default_rng(1)
+    indexes = rng.integers(0, entries, shape).astype(np.uint8)
+    centroids = rng.normal(size=(*(1,) * (len(shape) - 1), shape[-1], entries))
+    code = Codebook(indexes, centroids.astype(np.float32), bits=3)
+    keep = rng.random(shape) >= sparsity
+    return CompressedTensor.of(np.zeros(shape, np.float32)).masked(keep).coded(code)
+
+
+def test_a_codebook_is_indexes_and_a_table_of_floats():
+    tensor = codebook((40, 30), 0.5, 5)
+    found, kept = tensor_sizes(tensor), tensor.nonzeros
+    tables = 30 * 5 * 32
+    assert found.bits == 3
+    assert found.dense == (1200 * 3 + tables) // 8
+    assert found.bitmask == math.ceil((1200 + kept * 3 + tables) / 8)
+    p = kept / 1200
+    where = -1200 * (p * math.log2(p) + (1 - p) * math.log2(1 - p))
+    assert isinstance(tensor.code, Codebook)
+    shares = np.bincount(tensor.code.indexes[tensor.dense != 0]) / kept
+    values = -kept * (shares * np.log2(shares)).sum()
+    expected = math.ceil((where + values + 5 * 16 + tables) / 8)
+    assert found.entropy == expected
+
+
+def test_a_product_takes_what_its_factors_take():
+    first, last = sparse((40, 5), 0.95, bits=4), sparse((5, 30), 0, bits=8)
+    code = LowRank((first, last), (40, 30))
+    tensor = CompressedTensor(code.decode(), None, code)
+    found = tensor_sizes(tensor)
+    parts = [tensor_sizes(first), tensor_sizes(last)]
+    assert (found.weights, found.float32, found.bits) == (1200, 4800, 8)
+    for name in ("dense", "bitmask", "relative", "csr", "entropy", "packed"):
+        assert getattr(found, name) == sum(getattr(part, name) for part in parts)
+    assert found.nonzeros == first.nonzeros + last.nonzeros
+    assert found.packed < min(found.dense, found.bitmask, found.relative, found.csr)
+    net = Network({"a": tensor}, {"a": ""})
+    done = work((Site("a", "dense", (40, 30), (1,), macs=1200),), net)
+    assert done.macs.value == pytest.approx(350)
+    assert done.kept_macs.value == pytest.approx(found.nonzeros)
+    assert done.bops.value == pytest.approx((200 * 4 + 150 * 8) * 32)
 
 
 def test_a_network_is_the_sum_and_its_other_parameters():

@@ -1,4 +1,4 @@
-"""What a network takes: bytes under each way of storing it, MACs and BOPs.
+"""What a network takes: bytes under each way of storing it.
 
 For a tensor of N weights of which k are not zero, each b bits wide:
 
@@ -13,9 +13,10 @@ For a tensor of N weights of which k are not zero, each b bits wide:
 - **entropy**: ``N H2(k / N) + k H(values)`` bits and 16 bits for the frequency of each
   value in use: what an ideal coder of independent symbols reaches. No file has it.
 
-Scales and zero points are added to each, and the variables that are no kernels (biases,
-BatchNorm) as float32. Names and shapes are not counted. All of these are formulas, so
-their provenance is ``estimated``.
+Scales, zero points and codebooks are added to each, and the variables that are no
+kernels (biases, BatchNorm) as float32. A kernel that is a product of factors takes what
+these take, each in its own smallest encoding. Names and shapes are not counted. All of
+these are formulas, so their provenance is ``estimated``.
 """
 
 from __future__ import annotations
@@ -28,19 +29,18 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from workbench.core import fused
-from workbench.core.codes import Affine
+from workbench.core.codes import Float, LowRank
 from workbench.core.quantity import Quantity
+from workbench.core.symbols import leaves, symbol_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
-    from workbench.core.activations import OutputSite
     from workbench.core.network import Network
-    from workbench.core.tensor import CompressedTensor, Site
+    from workbench.core.tensor import CompressedTensor
 
 FLOAT_BITS = 32
+_ENCODINGS = ("dense", "bitmask", "relative", "csr")
 INDEX_BITS = range(1, fused.WIDTHS + 1)
 _FREQUENCY_BITS = 16
 _SHORT_COLUMNS = 2**16
@@ -51,15 +51,16 @@ class TensorSizes:
     """Whole bytes of one tensor under each encoding, tables included.
 
     Attributes:
-        weights: Number of weights.
-        nonzeros: Number of weights that are not zero.
-        bits: Bit width of a weight.
+        weights: Number of weights of the kernel.
+        nonzeros: Number of stored values that are not zero.
+        bits: Bit width of a value, of the widest where there are factors.
         float32: As in the original.
         dense: Every weight at its bit width.
         bitmask: One bit a weight, then those that are not zero.
         relative: Relative index, as in Deep Compression.
         csr: Compressed sparse rows.
         entropy: What an ideal coder would reach.
+        factors: Sizes of the factors where the kernel is a product of them.
     """
 
     weights: int
@@ -71,16 +72,18 @@ class TensorSizes:
     relative: int
     csr: int
     entropy: int
+    factors: tuple[TensorSizes, ...] = ()
 
     @property
     def encoding(self) -> str:
         """The smallest decodable encoding: dense, bitmask, relative or csr."""
-        names = ("dense", "bitmask", "relative", "csr")
-        return min(names, key=lambda name: getattr(self, name))
+        return min(_ENCODINGS, key=lambda name: getattr(self, name))
 
     @property
     def packed(self) -> int:
         """Bytes of the smallest decodable encoding."""
+        if self.factors:
+            return sum(factor.packed for factor in self.factors)
         return min(self.dense, self.bitmask, self.relative, self.csr)
 
 
@@ -126,24 +129,6 @@ class Sizes:
         return Quantity(kernels + self.others, "bytes", "estimated")
 
 
-@dataclass(frozen=True)
-class Work:
-    """Arithmetic of one sample, over the kernels whose MACs are known.
-
-    Attributes:
-        macs: Multiply-accumulates, zeros included.
-        kept_macs: Those whose weight is not zero; a runtime saves the others only
-            with kernels for sparse weights.
-        bops: MACs times weight bits times activation bits, 32 where float.
-        unknown: Paths of the kernels whose MACs are unknown.
-    """
-
-    macs: Quantity
-    kept_macs: Quantity
-    bops: Quantity
-    unknown: tuple[str, ...]
-
-
 def sizes(network: Network, other_parameters: int = 0) -> Sizes:
     """The sizes of a network.
 
@@ -169,46 +154,25 @@ def tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
     return known
 
 
-def work(
-    sites: Iterable[Site], network: Network, outputs: Iterable[OutputSite] = ()
-) -> Work:
-    """Multiply-accumulates and bit operations of one sample.
-
-    Args:
-        sites: The kernels.
-        network: The network.
-        outputs: The places where activations are quantized: a kernel's activations
-            count with the bit width of the pattern that it belongs to.
-    """
-    grids = network.activations
-    widths = {
-        kernel: grids[output.path].bits
-        for output in outputs
-        if output.path in grids
-        for kernel in output.kernels
-    }
-    macs = kept = bops = 0.0
-    unknown: list[str] = []
-    for site in sites:
-        if site.macs is None:
-            unknown.append(site.path)
-            continue
-        tensor = network.tensors[site.path]
-        macs += site.macs
-        kept += site.macs * (1.0 - tensor.sparsity)
-        bops += site.macs * tensor.bits * widths.get(site.path, FLOAT_BITS)
-    return Work(
-        Quantity(macs, "MACs", "estimated"),
-        Quantity(kept, "MACs", "estimated"),
-        Quantity(bops, "BOPs", "estimated"),
-        tuple(unknown),
-    )
-
-
 _known: WeakKeyDictionary[CompressedTensor, TensorSizes] = WeakKeyDictionary()
 
 
 def _tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
+    if not isinstance(tensor.code, LowRank):
+        return _leaf_sizes(tensor)
+    factors = tuple(tensor_sizes(leaf) for leaf in leaves(tensor))
+    total = {
+        name: sum(getattr(factor, name) for factor in factors)
+        for name in (*_ENCODINGS, "entropy", "nonzeros")
+    }
+    weights = tensor.dense.size
+    float32 = 4 * weights
+    return TensorSizes(
+        weights, bits=tensor.bits, float32=float32, factors=factors, **total
+    )
+
+
+def _leaf_sizes(tensor: CompressedTensor) -> TensorSizes:
     weights, kept, bits = tensor.dense.size, tensor.nonzeros, tensor.bits
     tables = tensor.code.table_bits
     columns = tensor.dense.shape[-1] if tensor.dense.ndim else 1
@@ -242,20 +206,10 @@ def _entropy_bits(tensor: CompressedTensor) -> float:
     """``N H2(k / N) + k H(values)`` and the frequencies of the values in use."""
     weights, kept = tensor.dense.size, tensor.nonzeros
     where = _entropy(np.array([kept, weights - kept]))
-    if not isinstance(tensor.code, Affine):
+    if isinstance(tensor.code, Float):
         return where + kept * FLOAT_BITS
-    counts = _value_counts(tensor, tensor.code)
+    counts = symbol_counts(tensor)
     return where + _entropy(counts) + np.count_nonzero(counts) * _FREQUENCY_BITS
-
-
-def _value_counts(tensor: CompressedTensor, code: Affine) -> NDArray[np.int64]:
-    """How often each integer occurs that is not zero, its zero point taken off."""
-    if tensor.counts is not None:
-        counts = tensor.counts.copy()
-        counts[counts.size // 2] = 0
-        return counts
-    levels = (code.q - code.zero_point)[tensor.dense != 0]
-    return np.bincount(levels - levels.min()) if levels.size else levels
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from workbench.core.cost import work
 from workbench.core.noise import sqnr
+from workbench.core.work import work
 from workbench.panels import words
 from workbench.text import say
 
