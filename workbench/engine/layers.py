@@ -248,7 +248,7 @@ def _rebuilt(model: keras.Model) -> keras.Model | None:
         )
         for address, variable in variables(copy).items():
             if address in given:
-                variable._initializer = _Given(given[address])
+                variable._initializer = Given(given[address])
     return copy
 
 
@@ -268,14 +268,20 @@ def _is_plain(layer: keras.Layer) -> bool:
     return is_own and not is_adapted and not getattr(layer, "quantization_mode", None)
 
 
-class _Given:
-    """An initializer that gives the value of another variable, in its memory."""
+class Given:
+    """An initializer that gives a value; that of another variable in its memory.
 
-    def __init__(self, variable: keras.Variable) -> None:
-        self._variable = variable
+    Args:
+        value: A variable or an array.
+    """
+
+    def __init__(self, value: keras.Variable | NDArray[Any]) -> None:
+        """Keep the value."""
+        self._value = value
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:  # noqa: ARG002
-        return tf.convert_to_tensor(self._variable, dtype=dtype)
+        """The value, whatever shape is asked for."""
+        return tf.convert_to_tensor(self._value, dtype=dtype)
 
 
 def _functions(layer: keras.Layer) -> list[Callable[..., Any]]:
