@@ -61,15 +61,30 @@ class Gram:
             damping: Fraction of the mean diagonal that is added to the diagonal.
 
         Returns:
-            Shape of `moments`.
+            Shape of `moments`, not to be written to.
         """
+        known = self._hessians.get(damping)
+        if known is not None:
+            return known
         found = self.moments.astype(np.float64)
         if self.bias is not None:
             mean = self.mean.astype(np.float64)
             found -= mean[:, :, None] * mean[:, None, :]
         diagonal = np.einsum("gii->gi", found)
-        diagonal += damping * diagonal.mean(axis=-1, keepdims=True) + _TINY
+        energy = diagonal.mean(axis=-1, keepdims=True)
+        # What float32 moments leave open is more where there are many inputs.
+        least = np.finfo(np.float32).eps * diagonal.shape[-1]
+        diagonal += max(damping, least) * energy + _TINY
+        found.flags.writeable = False
+        if found.nbytes <= _KEPT_BYTES:
+            self._hessians[damping] = found
         return found
+
+    @cached_property
+    def _hessians(self) -> dict[float, NDArray[np.float64]]:
+        """Those that were asked for, by damping."""
+        return {}
 
 
 _TINY = 1e-12
+_KEPT_BYTES = 2**25

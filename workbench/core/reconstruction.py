@@ -11,8 +11,11 @@ al. 2023, arXiv 2210.17323.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from weakref import finalize
 
 import numpy as np
+
+from workbench.core.cholesky import solve_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +35,8 @@ def least_squares(
 ) -> Matrices:
     """The kept weights that lie closest: ``w'_S = (H_SS)^-1 (w H)_S``, zero elsewhere.
 
+    A row solves for what it keeps or, where that is less, for what it has lost.
+
     Args:
         weights: (groups, outputs, inputs), float64.
         kept: The support S of each row, shape of `weights`.
@@ -41,17 +46,40 @@ def least_squares(
         Shape of `weights`.
     """
     fitted = np.where(kept, weights, 0.0)
+    sizes = kept.sum(axis=2)
+    width = kept.shape[2]
+    is_few = (sizes > 0) & (2 * sizes <= width)
+    is_many = (sizes < width) & (2 * sizes > width)
     for group, h in enumerate(hessian):
-        pulls = weights[group] @ h
-        for row, support in enumerate(kept[group]):
-            if support.all() or not support.any():
-                continue
-            places = np.flatnonzero(support)
-            part: Matrices = _linalg.solve(
-                h[np.ix_(places, places)], pulls[row, places]
-            )
-            fitted[group, row, places] = part
+        few, many = np.flatnonzero(is_few[group]), np.flatnonzero(is_many[group])
+        if few.size:
+            pulls = weights[group, few] @ h
+            fitted[group, few] = solve_rows(h, pulls, kept[group, few])
+        if many.size:
+            # With P the pruned ones: w' = w - m H^-1 where m_P = ([H^-1]_PP)^-1 w_P.
+            inverse = inverses_of(hessian)[group]
+            pulls = weights[group, many]
+            pulls = solve_rows(inverse, pulls, ~kept[group, many]) @ inverse
+            fitted[group, many] -= np.where(kept[group, many], pulls, 0.0)
     return fitted
+
+
+def inverses_of(hessian: Matrices) -> Matrices:
+    """The inverse of each matrix, kept as long as the array of them is there.
+
+    Args:
+        hessian: Positive definite, (groups, inputs, inputs), not written to any more.
+    """
+    key = id(hessian)
+    known = _inverses.get(key)
+    if known is None:
+        found: Matrices = _linalg.inv(hessian)
+        known = _inverses[key] = (found + found.transpose(0, 2, 1)) / 2
+        finalize(hessian, _inverses.pop, key, None).atexit = False
+    return known
+
+
+_inverses: dict[int, Matrices] = {}
 
 
 def round_with_feedback(
@@ -75,8 +103,8 @@ def round_with_feedback(
     levels = np.empty_like(weights)
     for group, h in enumerate(hessian):
         order = np.argsort(-np.diag(h), kind="stable")
-        inverse: Matrices = _linalg.inv(h[np.ix_(order, order)])
-        lower: Matrices = _linalg.cholesky((inverse + inverse.T) / 2)
+        inverse = inverses_of(hessian)[group]
+        lower: Matrices = _linalg.cholesky(inverse[np.ix_(order, order)])
         upper = lower.T
         arrays = (weights[group], kept[group], grid.scale[group])
         moved, is_kept, scale = (np.ascontiguousarray(a[:, order]) for a in arrays)
