@@ -20,7 +20,7 @@ from workbench.bench.arrays import arrays
 from workbench.bench.baseline import Baseline, bench_model
 from workbench.bench.benchmark import Result, benchmarks
 from workbench.bench.plain_fit import Epoch, PlainFit
-from workbench.bench.waiting import is_exact, seconds_of, until
+from workbench.bench.waiting import is_exact, lateness, seconds_of, until
 from workbench.core.edit import set_knobs
 from workbench.core.recipe import Recipe, Retraining
 from workbench.session import Session
@@ -202,21 +202,12 @@ async def _epoch_seconds(session: Session) -> float:
 async def _lateness(session: Session) -> list[float]:
     """Seconds that the event loop is late while the session retrains and evaluates."""
     late: list[float] = []
-    watch = asyncio.ensure_future(_watch(late))
+    watch = asyncio.ensure_future(lateness(late))
     await _epoch_seconds(session)
     for step in range(REPEATS):
         await seconds_of(session, _recipe("*", 0.5 + 0.02 * step))
     watch.cancel()
     return late
-
-
-async def _watch(late: list[float]) -> None:
-    """Note how much later than asked for the loop comes back."""
-    pause = 0.002
-    while True:
-        began = time.perf_counter()
-        await asyncio.sleep(pause)
-        late.append(time.perf_counter() - began - pause)
 
 
 def _recipe(target: str, sparsity: float, bits: int = 6) -> Recipe:

@@ -55,3 +55,12 @@ def is_exact(session: Session) -> bool:
     if before is None or before.measurement is None or before.is_stale:
         return False
     return before.measurement.is_exact
+
+
+async def lateness(late: list[float]) -> None:
+    """Note how many seconds later than asked for the loop comes back, until stopped."""
+    pause = 0.002
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(pause)
+        late.append(time.perf_counter() - began - pause)

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from workbench.core.activations import Observed
 from workbench.core.errors import UserError
+from workbench.engine.batching import samples_for
 from workbench.engine.fake_quantization import wrap
+from workbench.engine.forward import Cost, traced
 from workbench.engine.layers import clone, pack
 from workbench.engine.live import cast_inputs
 
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from workbench.engine.workload import Workload
 
 BINS = 2048
+SAMPLES = 1024
 _BATCH = 32
+_FEWEST = 256
+# Multiply-accumulates of each run: some ten seconds on two cores.
+_WORK = 1_000_000_000_000
 
 
 class Calibrator:
@@ -29,7 +35,7 @@ class Calibrator:
 
     Training samples run twice through the original in small batches: once for the
     ranges and once for the histograms on them, so that memory does not grow with the
-    samples.
+    samples. A large model sees fewer of them.
 
     Args:
         workload: The model and its data.
@@ -50,18 +56,24 @@ class Calibrator:
         self._train = workload.data.train
         self.seen: Mapping[str, Observed] = {}
 
-    def run(self, samples: int = 1024, seed: int = 0) -> Generator[float, None, None]:
+    def run(
+        self, samples: int | None = None, seed: int = 0
+    ) -> Generator[float, None, None]:
         """Observe; closing the generator stops it.
 
         Args:
-            samples: How many training samples to draw at most.
+            samples: How many training samples to draw at most; None for `SAMPLES`, or
+                as many as take some ten seconds.
             seed: Of the draw.
 
         Yields:
             Progress from 0 to 1.
         """
-        batches = self._train.drawn(samples, _BATCH, seed)
-        observing = _Observing(self._workload)
+        observing = _Observing(self._workload, self._train.x)
+        cost = observing.cost
+        if samples is None:
+            samples = samples_for(_WORK, _FEWEST, SAMPLES, cost.work)
+        batches = self._train.drawn(samples, min(_BATCH, cost.rows), seed)
         work = 2 * len(batches)
         for done, rows in enumerate(batches):
             observing.range(self._batch(rows))
@@ -77,9 +89,13 @@ class Calibrator:
 
 
 class _Observing:
-    """A copy of the original that tells what passes through its places."""
+    """A copy of the original that tells what passes through its places.
 
-    def __init__(self, workload: Workload) -> None:
+    Attributes:
+        cost: What a sample costs.
+    """
+
+    def __init__(self, workload: Workload, x: Sequence[NDArray[Any]]) -> None:
         self._model = clone(workload.model)
         self._paths = [place.site.path for place in workload.places]
         self._passing: dict[str, list[tf.Tensor]] = {}
@@ -87,14 +103,15 @@ class _Observing:
         self._inputs = wrap(self._model, workload.places, changes)
         self._ranges: dict[str, tuple[float, float]] = {}
         self._counts: dict[str, NDArray[np.float64]] = {}
-        self._range_of = tf.function(self._ends, autograph=False, reduce_retracing=True)
+        self._range_of = traced(self._ends, x)
+        self.cost = Cost(self._range_of, x, self._model)
         self._count_of = tf.function(
             self._histograms, autograph=False, reduce_retracing=True
         )
 
     def range(self, x: Sequence[tf.Tensor]) -> None:
         """Widen the ranges by a batch."""
-        for path, ends in self._range_of(x).items():
+        for path, ends in self._range_of(*x).items():
             low, high = (float(end) for end in ends.numpy())
             known = self._ranges.get(path, (low, high))
             # Not min and max: a NaN must stay.
@@ -118,7 +135,7 @@ class _Observing:
             if np.isfinite(self._ranges[path]).all()
         }
 
-    def _ends(self, x: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _ends(self, *x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {path: _ends_of(values) for path, values in self._run(x).items()}
 
     def _histograms(

@@ -60,6 +60,16 @@ class Evaluator:
         self._inputs: Inputs | None = None
 
     @property
+    def rows(self) -> int:
+        """Samples that are run at once from the inputs on."""
+        return self._live.rows
+
+    @property
+    def cache_bytes(self) -> int:
+        """Memory that activations may take."""
+        return self._cache.limit
+
+    @property
     def cached_bytes(self) -> int:
         """Memory that activations take now."""
         return self._cache.nbytes

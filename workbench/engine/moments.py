@@ -16,8 +16,10 @@ import tensorflow as tf
 from workbench.core.calibration import Gram
 from workbench.core.errors import UserError
 from workbench.core.layout import Layout
+from workbench.engine.batching import rows_within, samples_for
+from workbench.engine.forward import Cost, traced
 from workbench.engine.kernel_inputs import bias_of, watched
-from workbench.engine.layers import clone, layers, pack
+from workbench.engine.layers import clone, layers, pack, values_of
 from workbench.engine.live import cast_inputs
 
 if TYPE_CHECKING:
@@ -29,10 +31,16 @@ if TYPE_CHECKING:
     from workbench.core.tensor import Site
     from workbench.engine.workload import Workload
 
+SAMPLES = 8192
 BATCH = 64
 MOST_ROWS = 512
-BYTES = 2**30
+BYTES = 2**29
 WIDEST_BYTES = 2**27
+_FEWEST = 512
+# Multiply-accumulates of a run: some ten seconds on two cores.
+_WORK = 2_000_000_000_000
+# Of one result in a batch; patches are several times as large as what they are cut of.
+_LARGEST_BYTES = 2**27
 
 
 class MomentCalibrator:
@@ -56,18 +64,23 @@ class MomentCalibrator:
         self._workload, self._train = workload, workload.data.train
         self.sites = workload.sites
 
-    def run(self, samples: int = 8192, seed: int = 0) -> Generator[float, None, None]:
+    def run(
+        self, samples: int | None = None, seed: int = 0
+    ) -> Generator[float, None, None]:
         """Add up; closing the generator stops it.
 
         Args:
-            samples: How many training samples to draw at most.
+            samples: How many training samples to draw at most; None for `SAMPLES`, or
+                as many as take some ten seconds.
             seed: Of the draw.
 
         Yields:
             Progress from 0 to 1.
         """
-        batches = self._train.drawn(samples, BATCH, seed)
-        watching = _Watching(self._workload)
+        watching = _Watching(self._workload, self._train.x)
+        if samples is None:
+            samples = samples_for(_WORK, _FEWEST, SAMPLES, watching.cost.work)
+        batches = self._train.drawn(samples, watching.rows, seed)
         for done, rows in enumerate(batches):
             watching.add([tf.convert_to_tensor(a[rows]) for a in self._train.x])
             yield done / len(batches)
@@ -76,14 +89,20 @@ class MomentCalibrator:
 
 
 class _Watching:
-    """A copy of the original whose kernels tell what they see."""
+    """A copy of the original whose kernels tell what they see.
 
-    def __init__(self, workload: Workload) -> None:
+    Attributes:
+        cost: What a sample costs.
+        rows: Samples to add at once.
+    """
+
+    def __init__(self, workload: Workload, x: Sequence[NDArray[Any]]) -> None:
         self._model = clone(workload.model)
         self._others = workload.others
         self._biases: dict[str, Bias] = {}
         self._unseen: dict[str, str] = {}
-        self._sums: dict[str, list[NDArray[np.float64]]] = {}
+        self._sums: dict[str, list[NDArray[np.float32]]] = {}
+        self._counts: dict[str, int] = {}
         self._passing: dict[str, list[tf.Tensor]] = {}
         taking: dict[str, dict[str, str]] = {}
         room = BYTES
@@ -102,29 +121,31 @@ class _Watching:
         for address, names in taking.items():
             if address in found:
                 self._watch(found[address], address, names)
-        self._add = tf.function(self._run, autograph=False, reduce_retracing=True)
+        self._add = traced(self._run, x)
+        self.cost = Cost(self._add, x, self._model)
+        self.rows = min(BATCH, rows_within(_LARGEST_BYTES, self.cost.operations))
 
     def add(self, x: Sequence[tf.Tensor]) -> None:
         """Add a batch."""
-        for path, sums in self._add(x).items():
-            fresh = [np.asarray(part.numpy(), np.float64) for part in sums]
-            known = self._sums.get(path, [np.zeros(())] * len(fresh))
-            self._sums[path] = [a + b for a, b in zip(known, fresh, strict=True)]
+        for path, (*fresh, count) in self._add(*x).items():
+            self._counts[path] = self._counts.get(path, 0) + int(count)
+            if path not in self._sums:
+                self._sums[path] = [part.numpy().copy() for part in fresh]
+                continue
+            for known, part in zip(self._sums[path], fresh, strict=True):
+                # In place: together they may be larger than the weights.
+                np.add(known, values_of(part), out=known)
 
     def with_gram(self, site: Site) -> Site:
         """The site with what was seen there, or with why nothing was."""
-        sums = self._sums.get(site.path)
-        if sums is None or not sums[2] or not np.isfinite(sums[0]).all():
+        # Given away, as they are divided in place.
+        known = self._sums.pop(site.path, None)
+        count = self._counts.get(site.path, 0)
+        if known is None or not count or not np.isfinite(known[0]).all():
             reason = self._unseen.get(site.path, "repair.unreachable")
             return replace(site, unseen=reason)
-        moments, total, count = sums
-        gram = Gram(
-            (moments / count).astype(np.float32),
-            (total / count).astype(np.float32),
-            int(count),
-            self._bias(site),
-        )
-        return replace(site, gram=gram)
+        moments, mean = (np.divide(sums, count, out=sums) for sums in known)
+        return replace(site, gram=Gram(moments, mean, count, self._bias(site)))
 
     def _bias(self, site: Site) -> Bias | None:
         """The bias behind a kernel, where it has an entry for each output."""
@@ -154,18 +175,24 @@ class _Watching:
             if bias is not None:
                 self._biases[kernel] = bias
 
-    def _run(self, x: Sequence[tf.Tensor]) -> dict[str, tuple[tf.Tensor, ...]]:
+    def _run(self, *x: tf.Tensor) -> dict[str, tuple[tf.Tensor, ...]]:
         self._passing.clear()
         self._graph: Any = tf.compat.v1.get_default_graph()
         self._model(pack(self._model, cast_inputs(self._model, x)), training=False)
-        return {path: _sums(tf.concat(v, 0)) for path, v in self._passing.items()}
+        most = tf.maximum(1, MOST_ROWS * tf.shape(x[0])[0] // BATCH)
+        return {path: _sums(tf.concat(v, 0), most) for path, v in self._passing.items()}
 
 
-def _sums(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """``sum x x^T``, ``sum x`` and the number of rows, of evenly drawn ones."""
+def _sums(rows: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """``sum x x^T``, ``sum x`` and the number of rows, of evenly drawn ones.
+
+    Args:
+        rows: What meets a kernel in a batch, (rows, groups, inputs).
+        most: About how many of them to draw.
+    """
     total = tf.shape(rows)[0]
     # An odd step, so that it does not fall in with the lines of a picture.
-    step = tf.maximum(1, total // MOST_ROWS) // 2 * 2 + 1
+    step = tf.maximum(1, total // most) // 2 * 2 + 1
     drawn = tf.cast(rows[::step], tf.float32)
     moments = tf.einsum("rgi,rgj->gij", drawn, drawn)
     return moments, tf.reduce_sum(drawn, 0), tf.shape(drawn)[0]

@@ -19,6 +19,7 @@ from workbench.core.tensor import Site
 from workbench.engine.data import Data, Split
 from workbench.engine.data_checks import check_split, run
 from workbench.engine.data_sources import data_from, input_names, read_arrays
+from workbench.engine.forward import held_rows
 from workbench.engine.labels import Answers, accuracy_for, activation_seen
 from workbench.engine.layers import values_of, variables
 from workbench.engine.losses import Loss, fitted, logits_of, loss_of, usual_loss
@@ -201,7 +202,7 @@ def _scoring(model: keras.Model, source: Any, wishes: _Wishes) -> _Scoring:
     data = _data(model, source)
     if data.test is None:
         raise UserError("open.no_test")
-    few = data.test.head(_FEW)
+    few = data.test.head(min(_FEW, held_rows(model, data.test.x)))
     output = run(model, few.x)
     own = wishes.metric
     if own is not None:
