@@ -19,6 +19,8 @@ from weakref import finalize
 
 import numpy as np
 
+from workbench.core import index_kernels
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -172,43 +174,23 @@ class MagnitudeIndex:
             limit - int(grid.zero_point.reshape(-1)[0]) for limit in grid.limits
         )
         levels = np.arange(smallest, largest + 1, dtype=np.int32)
-        bounds = np.searchsorted(self._sorted, _lower_ends(levels[1:], scale))
+        counts = np.zeros(levels.size, np.int64)
         first, last = self._inside(np.float32(threshold))
-        # Between these places all weights share one fate.
-        ends = np.sort(np.concatenate([[0], bounds, [first, last, self.size]]))
-        begin, end = ends[:-1], ends[1:]
-        is_filled = end > begin
-        begin, end = begin[is_filled], end[is_filled]
-        which = np.searchsorted(bounds, begin, side="right")
-        is_pruned = (begin >= first) & (begin < last)
-        which = np.where(is_pruned, -smallest, which)
-        counts = np.bincount(which, end - begin, minlength=levels.size)
-        target = scale * levels[which].astype(np.float32)
-        noise, largest_error = self._errors(begin, end, target)
+        noise, largest_error = index_kernels.code(
+            (self._sorted, self._sums, self._squares),
+            _lower_ends(levels[1:], scale),
+            (first, last),
+            (scale, smallest, _BLOCK),
+            counts,
+        )
         return Coded(
             levels=levels,
-            counts=counts.astype(np.int64),
+            counts=counts,
             pruned=last - first,
             signal=self.signal,
             noise=noise,
             largest_error=largest_error,
         )
-
-    def _errors(
-        self,
-        begin: NDArray[np.int64],
-        end: NDArray[np.int64],
-        target: NDArray[np.float32],
-    ) -> tuple[float, float]:
-        """Sum of squared errors, and largest error, of intervals with a target each."""
-        if not begin.size:
-            return 0.0, 0.0
-        aim = target.astype(np.float64)
-        gaps = self._sorted[np.stack([begin, end - 1])].astype(np.float64) - aim
-        places = np.concatenate([begin[:1], end])
-        sums, squares = self._sums_to(places)
-        parts = np.diff(squares) - aim * (2 * np.diff(sums) - aim * (end - begin))
-        return max(float(parts.sum()), 0.0), float(np.abs(gaps).max())
 
     def _inside(self, threshold: np.float32) -> tuple[int, int]:
         """Where the weights with ``|w| < threshold`` begin and end."""
@@ -230,18 +212,6 @@ class MagnitudeIndex:
         side = "left" if is_over else "right"
         places[last] = np.searchsorted(self._sorted, closing, side=side)
         return places
-
-    def _sums_to(
-        self, places: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sums of the weights, and of their squares, before each place."""
-        blocks = places // _BLOCK
-        inside = np.arange(_BLOCK)
-        near = np.minimum(blocks[:, None] * _BLOCK + inside, self.size - 1)
-        part = self._sorted[near].astype(np.float64)
-        part[inside >= (places - blocks * _BLOCK)[:, None]] = 0.0
-        sums = self._sums[blocks] + part.sum(axis=1)
-        return sums, self._squares[blocks] + np.square(part).sum(axis=1)
 
 
 def cut(indexes: Sequence[MagnitudeIndex], pruned: int) -> np.float32:

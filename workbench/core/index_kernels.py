@@ -1,0 +1,69 @@
+"""The compiled loops of `workbench.core.index`: a few hundred looks into long arrays.
+
+Where so little is read, what a query costs is the calls around it and the memory that
+no cache holds; one loop has few of either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
+
+_exact: Any = njit(nogil=True, cache=True, error_model="numpy")
+
+
+@_exact
+def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
+    """Count the weights of each level and add up their errors.
+
+    Args:
+        arrays: The sorted weights, and the sums of them and of their squares before
+            each block.
+        ends: Smallest weight of each level but the first, ascending.
+        pruned: Where the pruned weights begin and end.
+        grid: Scale (float32), smallest level, and weights in a block.
+        counts: Number of weights of each level, to be filled in.
+
+    Returns:
+        Sum of the squared errors, and the largest absolute error.
+    """
+    weights = arrays[0]
+    first, last = pruned
+    scale, smallest, block = grid
+    noise, largest = 0.0, 0.0
+    begin, sums = 0, (0.0, 0.0)
+    for k in range(counts.size):
+        end: Any = weights.size
+        if k < ends.size:
+            end = begin + np.searchsorted(weights[begin:], ends[k])
+        for part in range(3):
+            low, high = (0, first, last)[part], (first, last, weights.size)[part]
+            stop = min(end, high)
+            if begin < low or stop <= begin:
+                continue
+            level = 0 if part == 1 else k + smallest
+            aim = np.float64(scale * np.float32(level))
+            after = _sums_to(arrays, stop, block)
+            squares = after[1] - sums[1]
+            noise += squares - aim * (2 * (after[0] - sums[0]) - aim * (stop - begin))
+            near = abs(np.float64(weights[begin]) - aim)
+            far = abs(np.float64(weights[stop - 1]) - aim)
+            largest = max(largest, near, far)
+            counts[level - smallest] += stop - begin
+            begin, sums = stop, after
+    return max(noise, 0.0), largest
+
+
+@_exact
+def _sums_to(arrays: Any, place: Any, block: Any) -> Any:
+    """Sums of the weights, and of their squares, before a place."""
+    weights, sums, squares = arrays
+    at = place // block
+    total, energy = sums[at], squares[at]
+    for i in range(at * block, place):
+        value = np.float64(weights[i])
+        total += value
+        energy += value * value
+    return total, energy
