@@ -5,15 +5,72 @@ As all `workbench.jobs`, these are generators of deliveries.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.core.bins import tensor_bins
+from workbench.core.bins import TensorBins, tensor_bins
+from workbench.core.compress import compress
+from workbench.core.cost import Sizes, sizes
+from workbench.core.network import array_digest
+from workbench.core.recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from workbench.core.model_file import Glance
+    from workbench.core.tensor import Site
+    from workbench.engine.workload import Workload
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """A model's kernels, with what takes a while to find out about them.
+
+    Attributes:
+        sites: Their places.
+        weights: Their values by path, float32.
+        digests: Hash of each one's values.
+        other_parameters: Number of parameters beside them.
+        sizes: What the model takes.
+    """
+
+    sites: tuple[Site, ...]
+    weights: Mapping[str, NDArray[np.float32]]
+    digests: Mapping[str, str]
+    other_parameters: int
+    sizes: Sizes
+
+    @classmethod
+    def seen(cls, first: Glance) -> Kernels:
+        """Those of a model's file."""
+        digests = {path: array_digest(w) for path, w in first.weights.items()}
+        return cls._of(first, digests, first.other_parameters)
+
+    @classmethod
+    def of(cls, workload: Workload) -> Kernels:
+        """Those of an opened model."""
+        others = sum(values.size for values in workload.others.values())
+        return cls._of(workload, workload.digests, others)
+
+    @classmethod
+    def _of(
+        cls, source: Glance | Workload, digests: Mapping[str, str], others: int
+    ) -> Kernels:
+        untouched = compress(source.sites, source.weights, Recipe(), digests=digests)
+        return cls(
+            source.sites, source.weights, digests, others, sizes(untouched, others)
+        )
+
+
+def looking(session: Session, first: Glance) -> Iterator[Delivery]:
+    """Find out about the kernels that a model's file shows."""
+    kernels = Kernels.seen(first)
+    yield lambda: session.looked(kernels)
 
 
 def opening(session: Session, task: Task) -> Iterator[Delivery]:
@@ -34,13 +91,15 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
 
     workload = open_workload(session.model, session.data, **session.options)
     evaluator = None if workload.data.test is None else Evaluator(workload)
-    yield lambda: session.opened(workload, evaluator)
+    kernels = Kernels.of(workload)
+    yield lambda: session.opened(workload, evaluator, kernels)
     if evaluator is not None:
         yield session.saying("session.measuring_original")
         original = evaluator.original()
-        findings = check(workload, original)
-        yield lambda: session.set(original=original, findings=findings)
+        yield lambda: session.set(original=original)
         yield session.preview
+        findings = check(workload, original)
+        yield lambda: session.set(findings=findings)
     if workload.data.train is not None:
         yield session.saying("session.calibrating")
         calibrator = Calibrator(workload)
@@ -64,12 +123,26 @@ def _seeing(session: Session, task: Task) -> Iterator[Delivery]:
     yield lambda: session.repairable(moments.sites)
 
 
-def binning(session: Session) -> Iterator[Delivery]:
-    """Bin every kernel's weights for the browser."""
-    axes = {site.path: site.channel_axes for site in session.sites}
-    bins = {
-        path: tensor_bins(values, axes[path])
-        for path, values in session.weights.items()
-        if values.size
-    }
-    yield lambda: session.set(bins=bins)
+def binning(
+    session: Session, made: dict[str, TensorBins] | None = None
+) -> Iterator[Delivery]:
+    """Bin every kernel's weights for the browser, unless that is done already.
+
+    Args:
+        session: Whose kernels.
+        made: What an interrupted one has made; filled up here.
+    """
+    if session.bins:
+        return
+    made = {} if made is None else made
+    weights, digests = session.weights, session.digests
+    for site in session.sites:
+        if weights[site.path].size and site.path not in made:
+            made[site.path] = tensor_bins(weights[site.path], site.channel_axes)
+            yield _nothing
+    # Those of another model may have come meanwhile.
+    yield lambda: session.set(bins=made) if session.digests is digests else None
+
+
+def _nothing() -> None:
+    """A delivery without news: where a newer wish may come in between."""

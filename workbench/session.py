@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import demo, jobs, opening
 from workbench.core import link
-from workbench.core.cost import sizes
 from workbench.core.errors import UserError
 from workbench.core.history import Timeline, Visit, visited
 from workbench.core.model_file import glance
-from workbench.core.network import array_digest
 from workbench.core.recipe import Recipe, Retraining
 from workbench.kept import KeptState
 from workbench.lanes import Lanes
@@ -23,6 +21,7 @@ from workbench.state import Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from workbench.core.bins import TensorBins
     from workbench.core.measurement import Progress
     from workbench.core.tensor import Site
     from workbench.lanes import Task
@@ -71,17 +70,19 @@ class Session(KeptState):
         self.seen: Mapping[str, Any] = {}
         self.evaluator: Any = None
         self.other_parameters = 0
+        self._is_unbinned = False
         self.task: Task | None = None
         self._training: Task | None = None
         self.recipe = recipe or Recipe()
         self._timeline = Timeline(self.recipe)
         self.lanes = Lanes(self._fail, _running_loop())
-        if isinstance(self.model, str | Path):
-            first = glance(Path(self.model))
-            self._take(first.sites, first.weights, first.other_parameters)
+        is_file = isinstance(self.model, str | Path)
+        first = glance(Path(self.model)) if is_file else None
         self._memory = self._remembering(name) if is_kept else None
         self._recall()
-        self.preview()
+        if first is not None:
+            self.set(sites=first.sites, weights=dict(first.weights))
+            self.lanes.wish("first", lambda: opening.looking(self, first))
         self.task = self.lanes.submit(
             "session.opening", lambda task: opening.opening(self, task)
         )
@@ -236,22 +237,34 @@ class Session(KeptState):
 
     def preview(self) -> None:
         """Compress for the present recipe and measure, on the preview lane."""
-        if self.workload is None and not self.sites:
-            return  # A model in memory is not read yet; `opened` previews it.
+        if not self.digests:
+            return  # The model is not read yet; what reads it previews it.
         recipe = self.recipe
         self.lanes.wish("before", lambda: jobs.preview(self, recipe))
 
-    def opened(self, workload: Any, evaluator: Any) -> None:
+    def looked(self, kernels: opening.Kernels) -> None:
+        """Take over what the model's file shows; for deliveries."""
+        if self.workload is None:
+            self._take(kernels)
+            self.preview()
+
+    def opened(self, workload: Any, evaluator: Any, kernels: opening.Kernels) -> None:
         """Take over an opened workload; for deliveries."""
         self.evaluator = evaluator
-        others = sum(values.size for values in workload.others.values())
-        self._take(workload.sites, workload.weights, others)
-        self._belongs_to(workload.digests)
+        self._take(kernels)
+        self._belongs_to(kernels.digests)
         self.workload = workload
         self.preview()
         if self.retrained is not None:
             earlier = self.retrained
             self.lanes.wish("after", lambda: jobs.measuring_after(self, earlier))
+
+    def bin_new(self) -> None:
+        """Bin kernels that are new, once they are on the screen; for deliveries."""
+        if self._is_unbinned:
+            self._is_unbinned = False
+            made: dict[str, TensorBins] = {}
+            self.lanes.wish("bins", lambda: opening.binning(self, made))
 
     def calibrated(self, seen: Mapping[str, Any]) -> None:
         """Take over what calibration saw; for deliveries."""
@@ -301,24 +314,20 @@ class Session(KeptState):
         if self.workload is not None and self.status.is_error:
             self.status = Status()
 
-    def _take(
-        self,
-        kernels: Iterable[Site],
-        weights: Mapping[str, Any],
-        other_parameters: int,
-    ) -> None:
+    def _take(self, kernels: opening.Kernels) -> None:
         """Take over the kernels; what was made of other ones is forgotten."""
-        digests = {path: array_digest(values) for path, values in weights.items()}
-        is_new = digests != self.digests
+        is_new = kernels.digests != self.digests
         if is_new:
-            self.before = None
-        self.digests = digests
-        self.other_parameters = other_parameters
-        self.set(sites=tuple(kernels), weights=dict(weights))
-        original = jobs.network_for(self, Recipe())
-        self.original_sizes = sizes(original, other_parameters)
-        if is_new:
-            self.lanes.wish("bins", lambda: opening.binning(self))
+            self.set(before=None, bins={})
+        elif self.before is not None:
+            # The same numbers, but in the memory of what was read before.
+            network = replace(self.before.network, made={})
+            self.before = replace(self.before, network=network)
+        self.digests = kernels.digests
+        self.other_parameters = kernels.other_parameters
+        self.original_sizes = kernels.sizes
+        self.set(sites=kernels.sites, weights=dict(kernels.weights))
+        self._is_unbinned = self._is_unbinned or is_new
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

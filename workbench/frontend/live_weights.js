@@ -96,6 +96,7 @@ async function render({ model, el, signal }) {
   };
   const load = () => {
     tensors = model.get("tensors").map(tensorOf);
+    el.classList.toggle("wb-hidden", !tensors.length);
     search = rangeSearch(tensors);
     select();
   };

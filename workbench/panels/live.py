@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from workbench.charts.weights import threshold_of
 from workbench.core.edit import default_knobs, wide_knobs
 from workbench.core.noise import sqnr
@@ -15,10 +13,11 @@ from workbench.panels.live_weights import (
     Wish,
     exact_numbers,
 )
-from workbench.panels.scope import close_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import ipywidgets
 
     from workbench.core.recipe import Recipe
     from workbench.core.snapshot import Snapshot
@@ -33,36 +32,23 @@ def live_weights(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget
     Its numbers are estimates until the kernel's exact ones are there.
     """
     session = scope.session
-    holder = ipywidgets.VBox()
     followed = {
         name: sliders[name].widget for name in ("sparsity", "threshold", "bits")
     }
-
-    @scope.watch("bins")
-    def build() -> None:
-        gone = holder.children
-        holder.children = (
-            (LiveWeights(session.bins, follow=followed),) if session.bins else ()
-        )
-        for live in gone:
-            close_tree(live)
+    # One widget for good: anywidget fails aloud on one that is closed while it starts.
+    live = LiveWeights({}, follow=followed)
+    scope.watch("bins")(lambda: live.take(session.bins))
 
     @scope.watch("bins", "selection", "recipe", "lang")
     def follow() -> None:
-        for live in holder.children:
-            live.follow(_wish(session.recipe), _selected(session), session.lang)
+        live.follow(_wish(session.recipe), _selected(session), session.lang)
 
     @scope.derive("bins", "selection", "before", "recipe", basis=_basis)
     def settle(snapshot: Snapshot) -> Callable[[], None]:
         numbers = _numbers(snapshot)
+        return lambda: live.set_trait("exact", numbers)
 
-        def show() -> None:
-            for live in holder.children:
-                live.exact = numbers
-
-        return show
-
-    return holder
+    return live
 
 
 def _selected(state: Snapshot | Session) -> list[str]:

@@ -18,6 +18,8 @@ from workbench.panels.assets import bring_stylesheet
 from workbench.text import say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ipywidgets
 
     from workbench.core.bins import TensorBins
@@ -55,7 +57,11 @@ class Slider:
 OWN_SLIDERS = {"sparsity": Slider(0, 0.99, 0.001), "bits": Slider(2, 17, 1)}
 
 
-def _packed(path: str, tensor: TensorBins) -> dict[str, Any]:
+def _packed(tensors: Mapping[str, TensorBins]) -> list[dict[str, Any]]:
+    return [_packed_tensor(path, tensor) for path, tensor in tensors.items()]
+
+
+def _packed_tensor(path: str, tensor: TensorBins) -> dict[str, Any]:
     """A tensor's groups, and the bins of all of them one after another."""
     groups = tensor.groups
     numbers = {
@@ -116,15 +122,15 @@ class LiveWeights(AnyWidget):
 
     def __init__(
         self,
-        tensors: dict[str, TensorBins],
+        tensors: Mapping[str, TensorBins],
         *,
         follow: dict[str, ipywidgets.DOMWidget] | None = None,
         **traits: Any,
     ) -> None:
-        """Send the bins once.
+        """Send the bins.
 
         Args:
-            tensors: Bins by path.
+            tensors: Bins by path; without any nothing is shown.
             follow: Sliders of the page to listen to, by ``sparsity``, ``threshold``
                 and ``bits``: in the browser, without asking the kernel. Without any
                 the widget has sliders of its own for sparsity and bits.
@@ -133,7 +139,7 @@ class LiveWeights(AnyWidget):
         bring_stylesheet()
         own = {} if follow else OWN_SLIDERS
         super().__init__(
-            tensors=[_packed(path, tensor) for path, tensor in tensors.items()],
+            tensors=_packed(tensors),
             sliders={name: vars(slider) for name, slider in own.items()},
             followed={name: widget.model_id for name, widget in (follow or {}).items()},
             **({"selected": list(tensors)} | traits),
@@ -146,6 +152,10 @@ class LiveWeights(AnyWidget):
     @traitlets.observe("lang")
     def _translate(self, _: object) -> None:
         self.words = self._words_in_lang()
+
+    def take(self, tensors: Mapping[str, TensorBins]) -> None:
+        """Send the bins of other tensors."""
+        self.tensors = _packed(tensors)
 
     def wish(self) -> Wish:
         """What is asked for now."""
