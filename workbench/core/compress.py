@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from workbench.core.factors import agreed, applied, second_rank
 from workbench.core.network import Network, Skipped
 from workbench.core.step import TensorStep
 from workbench.core.tensor import CompressedTensor
@@ -96,7 +97,9 @@ def _plan(
     for site in sites:
         kept: list[TensorStep] = []
         for step in recipe.steps_for(site.path):
-            reason = site.reason or step.refuses(site)
+            if step.is_idle:
+                continue
+            reason = site.reason or step.refuses(site) or second_rank(step, kept)
             if reason is not None:
                 skipped.append(Skipped(site.path, step.name, reason))
                 continue
@@ -153,10 +156,10 @@ def _agree(
                 if type(step) is cls:
                     tensor = starts[path]
                     for earlier in chain[:place]:
-                        tensor = earlier.apply(tensor, sites[path])
+                        tensor = applied(earlier, tensor, sites[path])
                     wishes[path] = step
                     tensors[path] = tensor
-        levels = cls.agree(wishes, tensors, sites)
+        levels = agreed(cls, wishes, tensors, sites)
         chains = {
             path: tuple(levels[path] if type(s) is cls else s for s in chain)
             for path, chain in chains.items()
@@ -185,7 +188,7 @@ def _run(
         step = chain[place]
         follower = chain[place + 1] if place + 1 < len(chain) else None
         both = follower.follow(step, tensor, site) if follower else None
-        tensor = step.apply(tensor, site) if both is None else both
+        tensor = applied(step, tensor, site) if both is None else both
         place += 1 if both is None else 2
         if place == len(chain) or step.plain() != step:
             made.keep(names[place - 1], tensor)

@@ -86,6 +86,11 @@ class TensorStep(ABC):
         """
         return self
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it leaves every tensor as it is."""
+        return False
+
     def refuses(self, site: Site) -> str | None:  # noqa: ARG002
         """Text key of why the step cannot treat a site; None where it can."""
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.core.codes import Code, Float
+from workbench.core.codes import Code, Float, LowRank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,14 +108,25 @@ class CompressedTensor:
 
         Args:
             keep: True where a weight stays, shape of `dense`.
+
+        Raises:
+            TypeError: If it is a product: its factors are pruned, not their product.
         """
+        if isinstance(self.code, LowRank):
+            raise TypeError("A product is pruned by its factors.")
         mask = keep if self.mask is None else keep & self.mask
         dense = np.where(mask, self.dense, np.float32(0))
         code = Float(dense) if isinstance(self.code, Float) else self.code
         return replace(self, dense=dense, mask=mask, code=code, counts=None)
 
     def coded(self, code: Code) -> CompressedTensor:
-        """The tensor with its values represented by a code."""
+        """The tensor with its values represented by a code.
+
+        Raises:
+            TypeError: If it is a product and the code is none.
+        """
+        if isinstance(self.code, LowRank) and not isinstance(code, LowRank):
+            raise TypeError("A product is coded by its factors.")
         dense = code.decode()
         if self.mask is not None:
             dense = np.where(self.mask, dense, np.float32(0))
