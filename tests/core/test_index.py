@@ -103,6 +103,20 @@ def test_threshold_and_sparsity_are_two_faces(values, data):
         assert found.pruned(smaller) < pruned
 
 
+@settings(deadline=None)
+@given(values=small)
+def test_lamp_scores_follow_the_definition(values):
+    energy = np.square(np.sort(np.abs(values)), dtype=np.float64)
+    left = np.cumsum(energy[::-1])[::-1]
+    scores = np.divide(energy, left, out=np.zeros_like(energy), where=left > 0)
+    found = MagnitudeIndex(values)
+    for score in np.unique(scores[(scores == 0) | (scores > 1e-30)]):
+        # Beside the scores, where rounding does not decide.
+        for at in (score * (1 - 1e-5), score * (1 + 1e-5)):
+            below = np.count_nonzero(scores < at)
+            assert found.lamp_below(np.float32(at)) == below
+
+
 @given(values=small, threshold=st.floats(0, 5), data=st.data())
 @settings(deadline=None)
 def test_histogram_is_numpys(values, threshold, data):

@@ -62,7 +62,7 @@ def _wanted(indexes: Sequence[MagnitudeIndex], sparsity: float) -> int:
 def _below(index: MagnitudeIndex, bits: int) -> int:
     """How many weights have a score below the float32 of these bits, less one kept."""
     score = np.int32(bits).view(np.float32)
-    return min(int(np.searchsorted(index.lamp_scores, score)), max(index.size - 1, 0))
+    return min(index.lamp_below(score), max(index.size - 1, 0))
 
 
 def _filled(least: list[int], most: list[int], wanted: int) -> list[int]:

@@ -126,8 +126,7 @@ def tensor_bins(
         weights have a bin each, in a group for each channel.
     """
     channels = _by_channel(values, channel_axes)
-    low = channels.min(axis=(0, 2), initial=0).astype(np.float64)
-    high = channels.max(axis=(0, 2), initial=0).astype(np.float64)
+    low, high = _extremes(channels)
     largest = np.maximum(-low, high)
     # A channel of zeros stays one, whatever it is scaled to.
     largest[largest == 0] = largest[largest > 0].min(initial=1)
@@ -138,10 +137,13 @@ def tensor_bins(
     for members in groups:
         typical = float(np.sqrt(np.square(largest[members]).mean()))
         factors = typical / largest[members]
-        scaled = channels[:, members] * factors[:, None].astype(np.float32)
+        scaled = channels.take(members, axis=1)
+        scaled *= factors[:, None].astype(np.float32)
+        ordered = scaled.reshape(-1)
+        ordered.sort()
         made.append(
             ChannelBins(
-                weight_bins(np.sort(scaled, axis=None), half, half),
+                weight_bins(ordered, half, half),
                 typical,
                 *_typical_range(low[members] * factors, high[members] * factors),
             )
@@ -158,6 +160,17 @@ def _by_channel(
         return values.reshape(channels.outer, channels.count, channels.inner)
     count = int(np.prod([values.shape[axis] for axis in axes]))
     return np.moveaxis(values, axes, range(len(axes))).reshape(1, count, -1)
+
+
+def _extremes(
+    channels: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and largest of zero and the weights of each channel."""
+    # Along one long axis after the other: NumPy is slow where it meets short ones.
+    least, most = (
+        take(take(channels, axis=0), axis=-1, initial=0) for take in (np.min, np.max)
+    )
+    return least.astype(np.float64), most.astype(np.float64)
 
 
 def _each(count: int) -> list[NDArray[np.int64]]:
@@ -207,10 +220,12 @@ def _moments(
     middles = (edges[1:].astype(np.float64) + edges[:-1]) / 2
     first, second = np.zeros((2, middles.size), np.float64)
     for begin in range(0, ordered.size, _CHUNK):
-        part = ordered[begin : begin + _CHUNK].astype(np.float64)
-        places = np.arange(begin, begin + part.size)
-        which = np.searchsorted(ends, places, side="right") - 1
-        gap = part - middles[which]
-        first += np.bincount(which, gap, middles.size)
-        second += np.bincount(which, gap * gap, middles.size)
+        part = ordered[begin : begin + _CHUNK]
+        # Sorted weights of one bin lie side by side.
+        places = np.clip(ends, begin, begin + part.size) - begin
+        counts = np.diff(places)
+        filled = np.flatnonzero(counts)
+        gap = part - np.repeat(middles, counts)
+        first[filled] += np.add.reduceat(gap, places[filled])
+        second[filled] += np.add.reduceat(np.square(gap, out=gap), places[filled])
     return first.astype(np.float32), second.astype(np.float32)

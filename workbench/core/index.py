@@ -79,8 +79,8 @@ class Coded:
 class MagnitudeIndex:
     """The sorted weights of one tensor with sums over them.
 
-    It keeps 4.5 bytes a weight, and 4 more once LAMP scores are asked for. A query
-    takes the same time at a million weights and at a hundred million.
+    It keeps 4.5 bytes a weight. A query takes the same time at a million weights and at
+    a hundred million.
 
     Args:
         values: Any shape, float32, finite.
@@ -116,16 +116,15 @@ class MagnitudeIndex:
         """Sum of the squared weights."""
         return float(self._squares[-1])
 
-    @cached_property
-    def lamp_scores(self) -> NDArray[np.float32]:
-        """Each weight's share of the energy of itself and all larger ones, ascending.
+    def lamp_below(self, score: np.float32) -> int:
+        """Number of weights whose LAMP score is below one.
 
-        See `workbench.core.allocation.lamp_shares`; 0 where all that is left is zero.
+        The score of a weight is its share of the energy of itself and all larger ones,
+        see `workbench.core.allocation.lamp_shares`; 0 where all that is left is zero.
         """
-        energy = np.square(np.sort(np.abs(self._sorted)), dtype=np.float64)
-        left = np.cumsum(energy[::-1])[::-1]
-        scores = np.divide(energy, left, out=np.zeros_like(energy), where=left > 0)
-        return np.maximum.accumulate(scores.astype(np.float32))
+        arrays = (self._sorted, self._sums, self._squares)
+        positives, _ = self._inside(np.float32(0))
+        return int(index_kernels.lamp_below(arrays, positives, _BLOCK, score))
 
     def pruned(self, threshold: float | np.float32) -> int:
         """Number of weights with ``|w| < threshold``, compared in float32."""

@@ -57,6 +57,57 @@ def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
 
 
 @_exact
+def lamp_below(arrays: Any, positives: Any, block: Any, score: Any) -> Any:
+    """Number of weights whose LAMP score is below one, by bisection.
+
+    The smallest magnitudes are some negative weights and some others, each next to
+    zero: where they begin and end gives the energy that is left.
+
+    Args:
+        arrays: As for `code`.
+        positives: Where the weights begin that are not negative.
+        block: Weights in a block.
+        score: The score, float32.
+    """
+    weights, _, squares = arrays
+    low, high = 0, weights.size
+    while low < high:
+        rank = (low + high) // 2
+        first = positives - _negatives(weights, positives, rank)
+        last = first + rank
+        left = _sums_to(arrays, first, block)[1]
+        left += squares[-1] - _sums_to(arrays, last, block)[1]
+        size = np.float32(np.inf)
+        if first > 0:
+            size = -weights[first - 1]
+        if last < weights.size:
+            size = min(size, weights[last])
+        energy = np.float64(size) * np.float64(size)
+        # What is left is at least this weight's own, but for rounding.
+        share = energy / max(left, energy) if energy > 0 else 0.0
+        if np.float32(share) < score:
+            low = rank + 1
+        else:
+            high = rank
+    return low
+
+
+@_exact
+def _negatives(weights: Any, positives: Any, rank: Any) -> Any:
+    """How many of so many smallest magnitudes are those of negative weights."""
+    low = max(0, rank - (weights.size - positives))
+    high = min(rank, positives)
+    while low < high:
+        taken = (low + high) // 2
+        # Too few, where the next negative one is smaller than the last other one.
+        if -weights[positives - taken - 1] < weights[positives + rank - taken - 1]:
+            low = taken + 1
+        else:
+            high = taken
+    return low
+
+
+@_exact
 def _sums_to(arrays: Any, place: Any, block: Any) -> Any:
     """Sums of the weights, and of their squares, before a place."""
     weights, sums, squares = arrays
