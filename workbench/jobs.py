@@ -38,6 +38,7 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
     outcome = _outcome(session, recipe, earlier)
     network = outcome.network
     yield lambda: session.set(before=_with_last_score(outcome, earlier))
+    yield session.bin_new
     if session.evaluator is None or session.original is None:
         return
     if recipe.has_activations and not session.seen:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SAMPLES = 512
 FEWEST = 32
 # Multiply-accumulates of one reading: about a second on two cores.
-WORK = 100_000_000_000
+WORK = 30_000_000_000
 
 # No other reading is tried from this score on: it has little to gain, and trying costs
 # time just when the user wants to begin.
