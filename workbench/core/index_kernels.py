@@ -35,9 +35,9 @@ def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
     noise, largest = 0.0, 0.0
     begin, sums = 0, (0.0, 0.0)
     for k in range(counts.size):
-        end: Any = weights.size
+        end = weights.size
         if k < ends.size:
-            end = begin + np.searchsorted(weights[begin:], ends[k])
+            end = begin + int(np.searchsorted(weights[begin:], ends[k]))
         for part in range(3):
             low, high = (0, first, last)[part], (first, last, weights.size)[part]
             stop = min(end, high)
