@@ -37,7 +37,8 @@ def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
     for k in range(counts.size):
         end = weights.size
         if k < ends.size:
-            end = begin + int(np.searchsorted(weights[begin:], ends[k]))
+            place: Any = np.searchsorted(weights[begin:], ends[k])
+            end = begin + int(place)
         for part in range(3):
             low, high = (0, first, last)[part], (first, last, weights.size)[part]
             stop = min(end, high)
