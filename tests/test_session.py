@@ -251,6 +251,27 @@ def test_an_error_on_a_lane_reaches_the_status_line(dense, files):
     assert "missing.npz" in str(dict(status.values))
 
 
+def test_the_first_chart_waits_for_nothing_else(files):
+    seen = []
+
+    async def scene():
+        session = Session(*files, is_kept=False)
+        assert session.sites
+        assert session.before is None
+        for name in ("before", "bins", "workload"):
+            session.observe(lambda change: seen.append(change.name), name)
+        while not session.bins or session.is_opening:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(session.close)
+        return session
+
+    session = on_loop(scene)
+    assert seen[0] == "before"
+    for path, tensor in session.before.network.tensors.items():
+        # What was read before the model was opened is not held any more.
+        assert tensor.start is session.weights[path]
+
+
 def opened(session):
     """Wait on the event loop until a session is open, calibrated and measured."""
 

@@ -12,6 +12,7 @@ command line and the tests use them.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Delivery = Callable[[], None]
 Job = Callable[[], Iterator[Delivery]]
 OnError = Callable[[Exception, str], None]
+
+SWITCH_S = 0.001
 
 
 class Lanes:
@@ -50,6 +53,9 @@ class Lanes:
         self._taken = threading.Event()
         self._threads: list[threading.Thread] = []
         if loop is not None:
+            # Threads that trace a model are busy with Python: five milliseconds, the
+            # default, add up for an event loop that waits for two of them.
+            sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
             for target in (self._run_previews, self._run_tasks):
                 name = f"workbench{target.__name__}"
                 thread = threading.Thread(target=target, name=name, daemon=True)

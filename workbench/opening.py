@@ -87,11 +87,13 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
     from workbench.engine.calibrator import Calibrator
     from workbench.engine.check import check
     from workbench.engine.evaluator import Evaluator
+    from workbench.engine.give_back import give_back
     from workbench.engine.workload import open_workload
 
     workload = open_workload(session.model, session.data, **session.options)
     evaluator = None if workload.data.test is None else Evaluator(workload)
     kernels = Kernels.of(workload)
+    give_back()
     yield lambda: session.opened(workload, evaluator, kernels)
     if evaluator is not None:
         yield session.saying("session.measuring_original")
@@ -100,6 +102,7 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
         yield session.preview
         findings = check(workload, original)
         yield lambda: session.set(findings=findings)
+    give_back()
     if workload.data.train is not None:
         yield session.saying("session.calibrating")
         calibrator = Calibrator(workload)
@@ -108,7 +111,9 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
                 break
         else:
             yield lambda: session.calibrated(calibrator.seen)
+            give_back()
             yield from _seeing(session, task)
+            give_back()
     yield session.saying("")
 
 

@@ -167,3 +167,16 @@ def test_what_cannot_be_seen_says_why():
     )
     (skipped,) = network.skipped
     assert (skipped.path, skipped.reason) == (first.path, "repair.unreachable")
+
+
+@pytest.mark.parametrize("name", ["conv", "lstm"])
+def test_the_size_of_a_batch_changes_nothing(name, monkeypatch):
+    workload, (path, *_) = opened(name)
+    whole = seen(workload)[path].gram
+    monkeypatch.setattr(moments, "_LARGEST_BYTES", 2000)
+    parts = seen(workload)[path].gram
+    assert whole is not None
+    assert parts is not None
+    assert parts.count == whole.count
+    np.testing.assert_allclose(parts.moments, whole.moments, atol=1e-4)
+    np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-4)

@@ -5,6 +5,7 @@ of threads that its work was measured with.
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,10 @@ def _start() -> None:
             tf.config.threading.set_inter_op_parallelism_threads(INTER_OP_THREADS)
         # The first operation writes its own lines about the processor.
         tf.zeros(())
+    # What TensorFlow and Keras are made of stays: the collector need not go through its
+    # million objects, for which all threads, the event loop's too, would stand still.
+    gc.collect()
+    gc.freeze()
     if keras.backend.backend() != "tensorflow":
         raise UserError("open.backend", received=keras.backend.backend())
 

@@ -73,7 +73,7 @@ def check_model(model: keras.Model) -> None:
     for path, variable in found.items():
         values = values_of(variable)
         is_float = "float" in str(values.dtype)
-        if is_float and not np.isfinite(values.astype(np.float32)).all():
+        if is_float and not np.isfinite(values.astype(np.float32, copy=False)).all():
             raise UserError("open.weights_not_finite", path=path)
 
 

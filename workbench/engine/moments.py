@@ -40,7 +40,7 @@ _FEWEST = 512
 # Multiply-accumulates of a run: some ten seconds on two cores.
 _WORK = 2_000_000_000_000
 # Of one result in a batch; patches are several times as large as what they are cut of.
-_LARGEST_BYTES = 2**27
+_LARGEST_BYTES = 2**26
 
 
 class MomentCalibrator:
