@@ -150,7 +150,7 @@ def _agree(
         if cls.agree.__func__ is TensorStep.agree.__func__:  # type: ignore[attr-defined]
             continue
         wishes: dict[str, TensorStep] = {}
-        tensors: dict[str, CompressedTensor] = {}
+        tensors = dict(starts)
         for path, chain in chains.items():
             for place, step in enumerate(chain):
                 if type(step) is cls:
@@ -161,10 +161,19 @@ def _agree(
                     tensors[path] = tensor
         levels = agreed(cls, wishes, tensors, sites)
         chains = {
-            path: tuple(levels[path] if type(s) is cls else s for s in chain)
+            path: _levelled(chain, cls, levels.get(path))
             for path, chain in chains.items()
         }
     return chains
+
+
+def _levelled(chain: Chain, cls: type[TensorStep], level: TensorStep | None) -> Chain:
+    """A chain with a level for its wish, or where the level belongs without one."""
+    if level is None:
+        return chain
+    if not any(type(step) is cls for step in chain):
+        return tuple(sorted((*chain, level), key=lambda step: step.phase))
+    return tuple(level if type(step) is cls else step for step in chain)
 
 
 def _run(

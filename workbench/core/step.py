@@ -26,7 +26,7 @@ class TensorStep(ABC):
 
     Attributes:
         name: The registered name.
-        phase: Place in the sane order of a plan: 5 takes out structure or rank, 10
+        phase: Place in the sane order of a plan: 3 takes out structure, 5 rank, 10
             prunes, 20 repairs, 30 (`CODING`) codes. A tensor has one code.
     """
 
@@ -74,8 +74,13 @@ class TensorStep(ABC):
 
         Args:
             wishes: The step of this class that the recipe asks for, by tensor path.
-            tensors: What each of them looks like just before this step.
-            sites: The place of each.
+            tensors: What each of them looks like just before this step, and all others
+                as they start.
+            sites: The place of every tensor.
+
+        Returns:
+            Steps of this class by path; a tensor that has no wish, but is treated
+            because another one is, gets one too.
         """
         return wishes
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.core.calibration import Gram
+    from workbench.core.groups import Group
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Site:
         reason: Text key of why it cannot be treated; None where it can.
         gram: What its kernel saw on training data; None where that is not known.
         unseen: Text key of why it is not known.
+        current: What it sees of the model as compressed so far, beside what it saw of
+            the original; None where that is the same or not known.
+        groups: Channels that move together and lie in it.
+        bound: Text key of why none of its outputs can go; empty where they can.
     """
 
     path: str
@@ -43,6 +48,9 @@ class Site:
     reason: str | None = None
     gram: Gram | None = field(default=None, compare=False, repr=False)
     unseen: str = field(default="repair.not_calibrated", compare=False, repr=False)
+    current: Gram | None = field(default=None, compare=False, repr=False)
+    groups: tuple[Group, ...] = field(default=(), compare=False, repr=False)
+    bound: str = field(default="structure.not_open", compare=False, repr=False)
 
     @property
     def parameters(self) -> int:

@@ -20,6 +20,7 @@ from workbench.engine.data import Data, Split
 from workbench.engine.data_checks import check_split, run
 from workbench.engine.data_sources import data_from, input_names, read_arrays
 from workbench.engine.forward import held_rows
+from workbench.engine.groups import with_groups
 from workbench.engine.labels import Answers, accuracy_for, activation_seen
 from workbench.engine.layers import values_of, variables
 from workbench.engine.losses import Loss, fitted, logits_of, loss_of, usual_loss
@@ -159,7 +160,9 @@ def open_workload(  # noqa: PLR0913
     )
     values = {path: values_of(v) for path, v in variables(opened).items()}
     example = scoring.data.test
-    kernels = sites(opened, macs(opened, example.x if example else None))
+    kernels = with_groups(
+        opened, sites(opened, macs(opened, example.x if example else None))
+    )
     weights = {site.path: np.asarray(values[site.path], np.float32) for site in kernels}
     others = {path: v for path, v in values.items() if path not in weights}
     digests = {path: array_digest(array) for path, array in weights.items()}

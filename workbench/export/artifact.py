@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.registry import Registry
@@ -39,6 +39,13 @@ class ExportJob:
     folder: Path
     should_stop: Callable[[], bool] = lambda: False
     original: Measurement | None = None
+
+    def shrunk(self) -> ExportJob:
+        """The job of the smaller model, without the channels that are gone."""
+        from workbench.engine.shrink import shrink
+
+        workload, network = shrink(self.workload, self.network)
+        return replace(self, workload=workload, network=network)
 
 
 class Stopped(Exception):  # noqa: N818 - a wish, not an error

@@ -33,13 +33,14 @@ def keras_file(job: ExportJob) -> Artifact:
     """
     from workbench.engine.realize import realize
 
-    model = realize(job.workload, job.network)
+    small = job.shrunk()
+    model = realize(small.workload, small.network)
     _keep_loss(job.workload.model, model)
     path = job.folder / "model.keras"
     write_atomic(path, _content(model))
     gap = _gap_after_reopening(job.workload, model, path)
-    others = sum(values.size for values in job.workload.others.values())
-    packed = sizes(job.network, others).packed
+    others = sum(values.size for values in small.workload.others.values())
+    packed = sizes(small.network, others).packed
     notes = [Note.of("export.keras_bytes", packed=f"{packed.value:,.0f}")]
     if job.network.activations:
         notes.append(Note.of("export.keras_activations"))

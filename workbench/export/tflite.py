@@ -80,7 +80,7 @@ def _export(job: ExportJob, name: str, kind: Kind, file_name: str) -> Artifact:
     if kind != "int8":
         # What the file is compared with computes in floats too.
         job = replace(job, network=replace(job.network, activations={}))
-    made = _make(job, kind)
+    made = _make(job.shrunk(), kind)
     notes = made.notes
     if kind != "int8" and has_activations:
         notes = (*notes, Note.of("export.activations_float"))

@@ -1,0 +1,299 @@
+"""How channels pass each kind of layer: the labels of what it makes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from workbench.engine.outputs import activation_of
+from workbench.engine.sites import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from workbench.engine.channel_labels import Labels
+    from workbench.engine.graph import Call
+
+    Channels = NDArray[np.intp]
+    Rule = Callable[[Any, list[Channels], Labels], Channels]
+
+_L = keras.layers
+_RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
+_POOLING = (
+    *(_L.MaxPooling1D, _L.MaxPooling2D, _L.MaxPooling3D),
+    *(_L.AveragePooling1D, _L.AveragePooling2D, _L.AveragePooling3D),
+    *(_L.GlobalMaxPooling1D, _L.GlobalMaxPooling2D, _L.GlobalMaxPooling3D),
+    *(_L.GlobalAveragePooling1D, _L.GlobalAveragePooling2D),
+    _L.GlobalAveragePooling3D,
+)
+# Layers that treat each channel by itself and have no size of their own.
+_PASSING = (
+    *(_L.ActivityRegularization, _L.AlphaDropout, _L.Dropout, _L.GaussianDropout),
+    *(_L.GaussianNoise, _L.Identity, _L.RepeatVector),
+    *(_L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D),
+    *(_L.ZeroPadding1D, _L.ZeroPadding2D, _L.ZeroPadding3D),
+    *(_L.Cropping1D, _L.Cropping2D, _L.Cropping3D),
+    *(_L.UpSampling1D, _L.UpSampling2D, _L.UpSampling3D),
+    *(_L.ReLU, _L.LeakyReLU, _L.ELU),
+    *_POOLING,
+)
+_SUMS = (_L.Add, _L.Subtract, _L.Multiply, _L.Average, _L.Maximum, _L.Minimum)
+_SUM_OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum"})
+# Functions of one number; others, such as a softmax, mix channels.
+_ELEMENTWISE = frozenset(
+    {"linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu"}
+    | {"swish", "sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "log_sigmoid"}
+    | {"tanh", "hard_tanh", "tanh_shrink", "softplus", "softsign", "exponential"}
+    | {"mish", "squareplus", "sparse_plus", "hard_shrink", "soft_shrink"}
+)
+_PASSING_OPERATIONS = frozenset(
+    {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Sigmoid", "Tanh"}
+    | {"HardSigmoid", "HardSilu", "Softplus", "Softsign", "Absolute", "Square"}
+    | {"Negative", "StopGradient"}
+)
+
+
+def outputs_of(call: Call, inputs: list[Channels], labels: Labels) -> list[Channels]:
+    """The labels of the channels that a call makes; those it mixes are held fast.
+
+    Args:
+        call: One use of a layer or operation.
+        inputs: Labels of each tensor it takes.
+        labels: Where the axes of its variables are labelled.
+    """
+    operation = call.operation
+    if isinstance(operation, _RECURRENT):
+        return _recurrent(call, inputs, labels)
+    rule = _rule(operation)
+    if rule is not None and len(call.outputs) == 1 and _is_usual(operation):
+        made = rule(call, inputs, labels)
+        if len(made) == len(labels.held(call.specs[0].shape)):
+            return [made]
+        inputs = [*inputs, made]
+    return _mixed(call, inputs, labels)
+
+
+def _rule(operation: Any) -> Rule | None:
+    if isinstance(operation, keras.Layer):
+        return next((r for kinds, r in _RULES if isinstance(operation, kinds)), None)
+    name = type(operation).__name__
+    if name in _SUM_OPERATIONS:
+        return _summed
+    if name == "Concatenate":
+        return _concatenated
+    return _passed if name in _PASSING_OPERATIONS else None
+
+
+def _is_usual(layer: Any) -> bool:
+    """Whether channels are a layer's last axis and its kernel is as it was made."""
+    is_last = getattr(layer, "data_format", None) in {None, "channels_last"}
+    is_plain = getattr(layer, "quantization_mode", None) is None
+    return is_last and is_plain and not getattr(layer, "lora_enabled", False)
+
+
+def _mixed(call: Call, inputs: Sequence[Channels], labels: Labels) -> list[Channels]:
+    for channels in inputs:
+        labels.hold(channels)
+    return [labels.held(spec.shape) for spec in call.specs]
+
+
+def _activated(operation: Any, channels: Channels, labels: Labels) -> Channels:
+    """Channels behind an activation, held fast where it mixes them."""
+    if activation_of(operation) not in _ELEMENTWISE:
+        labels.hold(channels)
+    return channels
+
+
+def _passed(_: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    if len(inputs) > 1:
+        for channels in inputs:
+            labels.hold(channels)
+    return inputs[0]
+
+
+def _activation(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    return _activated(call.operation, inputs[0], labels)
+
+
+def _dense(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    labels.mark(layer.kernel, 0, inputs[0], "takes")
+    made = labels.made(layer.kernel, 1)
+    labels.mark(layer.bias, 0, made, "follows")
+    return _activated(layer, made, labels)
+
+
+def _convolution(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    made_axis, taken_axis = (-2, -1) if isinstance(layer, TRANSPOSED) else (-1, -2)
+    made = labels.made(layer.kernel, made_axis)
+    if getattr(layer, "groups", 1) == 1:
+        labels.mark(layer.kernel, taken_axis, inputs[0], "takes")
+    else:
+        labels.hold(inputs[0])
+        labels.hold(made)
+    labels.mark(layer.bias, 0, made, "follows")
+    return _activated(layer, made, labels)
+
+
+def _depthwise(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    labels.mark(layer.kernel, -2, inputs[0], "follows")
+    made = np.repeat(inputs[0], layer.depth_multiplier)
+    labels.mark(layer.bias, 0, made, "follows")
+    return _activated(layer, made, labels)
+
+
+def _separable(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    labels.mark(layer.depthwise_kernel, -2, inputs[0], "follows")
+    between = np.repeat(inputs[0], layer.depth_multiplier)
+    labels.mark(layer.pointwise_kernel, -2, between, "takes")
+    made = labels.made(layer.pointwise_kernel, -1)
+    labels.mark(layer.bias, 0, made, "follows")
+    return _activated(layer, made, labels)
+
+
+def _embedding(call: Call, _: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    return labels.made(layer.embeddings, 1)
+
+
+def _batch_norm(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    channels, rank = inputs[0], len(call.specs[0].shape)
+    if np.ravel(layer.axis).tolist() not in ([-1], [rank - 1]):
+        labels.hold(channels)
+        return channels
+    parts = (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance)
+    for variable in parts:
+        labels.mark(variable, 0, channels, "follows")
+    return channels
+
+
+def _prelu(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    if layer.alpha.shape[-1] == len(inputs[0]):
+        labels.mark(layer.alpha, -1, inputs[0], "follows")
+    return inputs[0]
+
+
+def _flattened(call: Call, inputs: list[Channels], _: Labels) -> Channels:
+    width = call.specs[0].shape[-1]
+    if not width:
+        return inputs[0][:0]  # Of no known width.
+    return np.tile(inputs[0], width // max(len(inputs[0]), 1))
+
+
+def _rescaled(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    layer: Any = call.operation
+    if np.size(layer.scale) > 1 or np.size(layer.offset) > 1:
+        labels.hold(inputs[0])
+    return inputs[0]
+
+
+def _concatenated(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    operation: Any = call.operation
+    if operation.axis in {-1, len(call.specs[0].shape) - 1}:
+        return np.concatenate(inputs)
+    return _tied(inputs, labels)
+
+
+def _summed(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    if len(inputs) == 1 and not isinstance(call.operation, keras.Layer):
+        labels.hold(inputs[0])  # With a constant of the model's own.
+        return inputs[0]
+    width = max(map(len, inputs))
+    for channels in inputs:
+        if len(channels) < width:
+            labels.hold(channels)  # Of one channel, spread over all others.
+    return _tied([c for c in inputs if len(c) == width], labels)
+
+
+def _tied(inputs: Sequence[Channels], labels: Labels) -> Channels:
+    first, *rest = inputs
+    for channels in rest:
+        labels.tie(first, channels)
+    return first
+
+
+def _in_time(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    """A layer at each step; only such as keep the last axis the last."""
+    layer: Any = call.operation
+    inner = layer.layer
+    rule = _rule(inner) if isinstance(inner, _IN_TIME) and _is_usual(inner) else None
+    if rule is None:
+        labels.hold(inputs[0])
+        return labels.held(call.specs[0].shape)
+    return rule(replace(call, operation=inner), inputs, labels)
+
+
+def _both_ways(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    """Two recurrent layers, whose units go in pairs: they are made of one setting."""
+    layer: Any = call.operation
+    ways = (layer.forward_layer, layer.backward_layer)
+    if len(inputs) > 1 or not all(map(_is_followed, ways)):
+        for channels in inputs:
+            labels.hold(channels)
+        return labels.held(call.specs[0].shape)
+    one, two = (_units(way, inputs[0], labels) for way in ways)
+    labels.tie(one, two)
+    return np.concatenate([one, two]) if layer.merge_mode == "concat" else one
+
+
+def _recurrent(call: Call, inputs: list[Channels], labels: Labels) -> list[Channels]:
+    layer: Any = call.operation
+    if not _is_followed(layer):
+        return _mixed(call, inputs, labels)
+    units = _units(layer, inputs[0], labels)
+    for state in inputs[1:]:
+        labels.tie(units, state)
+    return [units for _ in call.outputs]
+
+
+def _is_followed(layer: Any) -> bool:
+    return isinstance(layer, _RECURRENT) and not layer.stateful
+
+
+def _units(layer: Any, channels: Channels, labels: Labels) -> Channels:
+    """A unit of a recurrent layer: its state, and its column in every gate."""
+    cell = layer.cell
+    units = labels.made(cell.recurrent_kernel, 0, "takes")
+    labels.mark(cell.kernel, 0, channels, "takes")
+    gates = np.tile(units, cell.kernel.shape[1] // len(units))
+    for kernel in (cell.kernel, cell.recurrent_kernel):
+        labels.mark(kernel, 1, gates, "makes")
+    labels.mark(cell.bias, -1, gates, "follows")
+    functions = (cell.activation, getattr(cell, "recurrent_activation", None))
+    for function in functions:
+        if getattr(function, "__name__", "linear") not in _ELEMENTWISE:
+            labels.hold(units)
+    return units
+
+
+_RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
+    ((_L.Dense,), _dense),
+    (SEPARABLE, _separable),
+    (DEPTHWISE, _depthwise),
+    ((*CONVOLUTIONS, *TRANSPOSED), _convolution),
+    ((_L.Embedding,), _embedding),
+    ((_L.BatchNormalization,), _batch_norm),
+    ((_L.Activation,), _activation),
+    ((_L.PReLU,), _prelu),
+    ((_L.Flatten,), _flattened),
+    ((_L.Rescaling,), _rescaled),
+    ((_L.Concatenate,), _concatenated),
+    (_SUMS, _summed),
+    ((_L.TimeDistributed,), _in_time),
+    ((_L.Bidirectional,), _both_ways),
+    (_PASSING, _passed),
+)
+_IN_TIME = (
+    *(_L.Dense, _L.Activation, _L.BatchNormalization, *CONVOLUTIONS, *DEPTHWISE),
+    *_PASSING,
+)
