@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FLOAT_BITS = 32
 _ENCODINGS = ("dense", "bitmask", "relative", "csr")
 INDEX_BITS = range(1, fused.WIDTHS + 1)
-_FREQUENCY_BITS = 16
+FREQUENCY_BITS = 16
 _SHORT_COLUMNS = 2**16
 
 
@@ -209,7 +209,7 @@ def _entropy_bits(tensor: CompressedTensor) -> float:
     if isinstance(tensor.code, Float):
         return where + kept * FLOAT_BITS
     counts = symbol_counts(tensor)
-    return where + _entropy(counts) + np.count_nonzero(counts) * _FREQUENCY_BITS
+    return where + _entropy(counts) + np.count_nonzero(counts) * FREQUENCY_BITS
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:

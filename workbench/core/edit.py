@@ -120,13 +120,16 @@ def _on(choice: Choice | None) -> Choice | None:
 
 
 def _plan(recipe: Recipe, target: str) -> Plan:
-    found = (plan for plan in recipe.plans if plan.target == target)
+    found = (p for p in recipe.plans if p.target == target and not p.is_decided)
     return next(found, Plan(target))
 
 
 def _with(recipe: Recipe, plan: Plan) -> Recipe:
     """The recipe with a plan in its place; wider targets come first."""
-    plans = [plan if old.target == plan.target else old for old in recipe.plans]
+    plans = [
+        plan if old.target == plan.target and not old.is_decided else old
+        for old in recipe.plans
+    ]
     if plan not in plans:
         plans.insert(0 if plan.target == EVERYTHING else len(plans), plan)
     filled = tuple(p for p in plans if p.steps or p.activations is not None)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Matrices = NDArray[np.float64]
 
 # Multiplications of an elimination, about 4e9 a second: beyond, it is not exact.
-MOST_WORK = 5e10
+MOST_WORK = 3e10
 TOO_WIDE = "obs.too_wide"
 _THREADS = min(4, os.cpu_count() or 1)
 _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="elimination")

@@ -61,11 +61,14 @@ class Plan:
         target: Glob over tensor paths.
         steps: Choices in the order in which the steps are applied.
         activations: Quantization of the activations behind these tensors.
+        is_decided: Whether it was decided for a wish over all tensors; the next
+            decision replaces it.
     """
 
     target: str = "*"
     steps: tuple[Choice, ...] = ()
     activations: Choice | None = None
+    is_decided: bool = False
 
     def matches(self, path: str) -> bool:
         """Whether the target covers a path."""
@@ -79,6 +82,8 @@ class Plan:
         if self.activations is not None:
             out["activations"] = self.activations.to_json()
             del out["activations"]["step"]
+        if self.is_decided:
+            out["decided"] = True
         return out
 
 

@@ -16,10 +16,12 @@ from workbench.core.errors import UserError
 from workbench.core.knob import check_fields, knob, knobs
 from workbench.core.plan import Choice, Plan
 from workbench.core.step import CODING, TensorStep, steps
+from workbench.core.wish import Wish
 
-__all__ = ["Choice", "Plan", "Recipe", "Retraining"]
+__all__ = ["Choice", "Plan", "Recipe", "Retraining", "Wish"]
 
 VERSION = 1
+_FIELDS = ("version", "seed", "wish", "plans", "retraining")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class Recipe:
         plans: Cascading plans; later ones override.
         retraining: How to retrain, or None.
         seed: Seed of everything random.
+        wish: What all tensors together are to come to; None for no such wish.
     """
 
     plans: tuple[Plan, ...] = ()
     retraining: Retraining | None = None
     seed: int = 0
+    wish: Wish | None = None
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no integer from 0 to 2**31 - 1."""
@@ -79,11 +83,11 @@ class Recipe:
                 code the same weights.
         """
         laid: dict[str, Choice] = {}
-        written: dict[str, list[str]] = {}
+        written: dict[tuple[bool, str], list[str]] = {}
         for plan in self.plans:
             if plan.matches(path):
                 for choice in plan.steps:
-                    names = written.setdefault(plan.target, [])
+                    names = written.setdefault((plan.is_decided, plan.target), [])
                     if choice.name not in names and not choice.is_off:
                         names.append(choice.name)
                     laid[choice.name] = choice.over(laid.get(choice.name))
@@ -121,6 +125,8 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON values."""
         out: dict[str, Any] = {"version": VERSION, "seed": self.seed}
+        if self.wish is not None:
+            out["wish"] = self.wish.to_json()
         out["plans"] = [plan.to_json() for plan in self.plans]
         if self.retraining is not None:
             out["retraining"] = {
@@ -164,7 +170,7 @@ class Recipe:
         Raises:
             UserError: If something is missing, unknown or out of bounds.
         """
-        fields = _fields(data, "recipe", ("version", "seed", "plans", "retraining"))
+        fields = _fields(data, "recipe", _FIELDS)
         version = fields.get("version")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise UserError("recipe.version", received=version, ours=VERSION)
@@ -177,7 +183,14 @@ class Recipe:
             plans=tuple(_plan(plan) for plan in _list(fields.get("plans"), "plans")),
             retraining=None if retraining is None else Retraining(**retraining),
             seed=fields.get("seed", 0),
+            wish=_wish(fields.get("wish")),
         )
+
+
+def _wish(data: object) -> Wish | None:
+    if data is None:
+        return None
+    return Wish.from_json(_fields(data, "wish", ("nbytes", "sparsity", "bits")))
 
 
 def _check_order(names: list[str], path: str) -> None:
@@ -195,10 +208,13 @@ def _only_code(names: list[str], path: str) -> str | None:
 
 
 def _plan(data: object) -> Plan:
-    fields = _fields(data, "plan", ("target", "steps", "activations"))
+    fields = _fields(data, "plan", ("target", "steps", "activations", "decided"))
     target = fields.get("target", "*")
     if not isinstance(target, str) or not target:
         raise UserError("recipe.target", received=target)
+    decided = fields.get("decided", False)
+    if not isinstance(decided, bool):
+        raise UserError("knob.bool", name="plan.decided", received=decided)
     activations = fields.get("activations")
     return Plan(
         target=target,
@@ -206,6 +222,7 @@ def _plan(data: object) -> Plan:
         activations=None
         if activations is None
         else _choice(activations, name="activations"),
+        is_decided=decided,
     )
 
 
