@@ -70,6 +70,7 @@ class Session(KeptState):
         self.seen: Mapping[str, Any] = {}
         self.evaluator: Any = None
         self.other_parameters = 0
+        self._inputs: tuple[Any, Any] = (None, None)
         self._is_unbinned = False
         self.task: Task | None = None
         self._training: Task | None = None
@@ -272,6 +273,17 @@ class Session(KeptState):
         self.is_calibrated = True
         if self.recipe.has_activations:
             self.preview()
+
+    def compressed_inputs(self) -> Any:
+        """What tells what kernels see of a compressed model; made when asked for."""
+        from workbench.engine.compressed_inputs import CompressedInputs
+
+        sites, known = self._inputs
+        if known is None or sites is not self.sites:
+            sites = self.sites
+            known = CompressedInputs(self.workload, sites, seed=self.recipe.seed)
+            self._inputs = sites, known
+        return known
 
     def repairable(self, sites: tuple[Site, ...]) -> None:
         """Take over what every kernel sees; for deliveries."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,22 +34,31 @@ class Gram:
     With it the error that a changed kernel makes is known without data: for a row of
     weights, ``E[(dw . x)**2] = dw H dw`` with ``H = E[x x^T]``.
 
+    Where earlier layers are compressed, x is what they give now and z what the original
+    gave there. The closest to ``w z`` of all is then ``w' x`` with ``w' = w C H^-1``,
+    ``C = E[z x^T]``.
+
     Attributes:
         moments: ``E[x x^T]``, float32, (groups, inputs, inputs).
         mean: ``E[x]``, float32, (groups, inputs).
         count: Positions that were seen.
         bias: Where a shift of the mean can be taken up; None where nowhere.
+        cross: ``E[z x^T]``, float32, shape of `moments`; None where z is x.
+        given: ``E[z]``, shape of `mean`; None where z is x.
     """
 
     moments: NDArray[np.float32]
     mean: NDArray[np.float32]
     count: int
     bias: Bias | None = None
+    cross: NDArray[np.float32] | None = None
+    given: NDArray[np.float32] | None = None
 
     @cached_property
     def digest(self) -> str:
         """Hash of the moments, hexadecimal."""
-        return array_digest(self.moments) + array_digest(self.mean)
+        parts = (self.moments, self.mean, self.cross, self.given)
+        return "".join(array_digest(part) for part in parts if part is not None)
 
     def hessian(self, damping: float = 0.01) -> NDArray[np.float64]:
         """``H`` with the mean taken out where a bias takes it up, and damped.
@@ -71,14 +80,42 @@ class Gram:
             mean = self.mean.astype(np.float64)
             found -= mean[:, :, None] * mean[:, None, :]
         diagonal = np.einsum("gii->gi", found)
-        energy = diagonal.mean(axis=-1, keepdims=True)
-        # What float32 moments leave open is more where there are many inputs.
-        least = np.finfo(np.float32).eps * diagonal.shape[-1]
-        diagonal += max(damping, least) * energy + _TINY
+        diagonal += self._damping(damping)
         found.flags.writeable = False
         if found.nbytes <= _KEPT_BYTES:
             self._hessians[damping] = found
         return found
+
+    def aim(
+        self, weights: NDArray[np.float64], damping: float = 0.01
+    ) -> NDArray[np.float64]:
+        """The weights that make of x what `weights` made of z: ``w (C + d I) H^-1``.
+
+        The damping d of `hessian` holds them to the given ones.
+
+        Args:
+            weights: (groups, outputs, inputs).
+            damping: As for `hessian`.
+        """
+        if self.cross is None or self.given is None:
+            return weights
+        cross = self.cross.astype(np.float64)
+        if self.bias is not None:
+            cross -= self.given[:, :, None] * self.mean[:, None, :].astype(np.float64)
+        diagonal = np.einsum("gii->gi", cross)
+        diagonal += self._damping(damping)
+        pulls = (weights @ cross).transpose(0, 2, 1)
+        solved: Any = np.linalg.solve(self.hessian(damping), pulls)
+        return np.ascontiguousarray(solved.transpose(0, 2, 1))
+
+    def _damping(self, damping: float) -> NDArray[np.float64]:
+        """What is added to the diagonal of ``H``, (groups, 1)."""
+        energy = np.einsum("gii->gi", self.moments).astype(np.float64)
+        if self.bias is not None:
+            energy -= np.square(self.mean, dtype=np.float64)
+        # What float32 moments leave open is more where there are many inputs.
+        least = np.finfo(np.float32).eps * energy.shape[-1]
+        return max(damping, least) * energy.mean(axis=-1, keepdims=True) + _TINY
 
     @cached_property
     def _hessians(self) -> dict[float, NDArray[np.float64]]:

@@ -227,6 +227,8 @@ def _shifted(
 def _key(digest: str, chain: Chain, site: Site) -> str:
     is_calibrated = any(step.plain() != step for step in chain)
     saw = site.gram.digest if site.gram and is_calibrated else ""
+    if site.current and any(step.follows_inputs for step in chain):
+        saw += site.current.digest
     return _hash(digest, repr(chain), saw)
 
 

@@ -18,12 +18,15 @@ import numpy as np
 from workbench.core.cholesky import solve_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from workbench.core.affine import Grid
     from workbench.core.calibration import Gram
 
     Matrices = NDArray[np.float64]
+    Nearest = Callable[[int, int, Matrices], Matrices]
 
 _BLOCK = 64
 # Its own types leave the result open.
@@ -85,11 +88,7 @@ _inverses: dict[int, Matrices] = {}
 def round_with_feedback(
     weights: Matrices, kept: NDArray[np.bool_], hessian: Matrices, grid: Grid
 ) -> Matrices:
-    """Integers of a grid, each weight's error passed on to the ones after it.
-
-    Columns go by falling ``H_jj``; with U the upper Cholesky factor of ``H^-1`` the
-    error ``e = (w_j - q_j) / U_jj`` of column j moves the later ones by ``-e U_j``.
-    Pruned weights are rounded to zero.
+    """Integers of a grid, by `with_feedback`; pruned weights are rounded to zero.
 
     Args:
         weights: (groups, outputs, inputs), float64.
@@ -101,54 +100,69 @@ def round_with_feedback(
         Integers as float64, the zero point added, shape of `weights`.
     """
     levels = np.empty_like(weights)
+    low, high = grid.limits
+
+    def nearest(group: int, j: int, moved: Matrices) -> Matrices:
+        scale, zero = grid.scale[group, :, j], grid.zero_point[group, :, j]
+        values = np.where(kept[group, :, j], moved, 0.0)
+        level = np.clip(np.rint(values / scale) + zero, low, high)
+        levels[group, :, j] = level
+        return (level - zero) * scale
+
+    with_feedback(weights, hessian, nearest)
+    return levels
+
+
+def with_feedback(weights: Matrices, hessian: Matrices, nearest: Nearest) -> Matrices:
+    """Weights put at other values, each one's error passed on to the ones after it.
+
+    Columns go by falling ``H_jj``; with U the upper Cholesky factor of ``H^-1`` the
+    error ``e = (w_j - q_j) / U_jj`` of column j moves the later ones by ``-e U_j``.
+
+    Args:
+        weights: (groups, outputs, inputs), float64.
+        hessian: ``H``, positive definite, (groups, inputs, inputs).
+        nearest: What stands in for the weights (outputs,) of a group and an input.
+
+    Returns:
+        Those values, shape of `weights`.
+    """
+    made = np.empty_like(weights)
     for group, h in enumerate(hessian):
         order = np.argsort(-np.diag(h), kind="stable")
         inverse = inverses_of(hessian)[group]
-        lower: Matrices = _linalg.cholesky(inverse[np.ix_(order, order)])
-        upper = lower.T
-        arrays = (weights[group], kept[group], grid.scale[group])
-        moved, is_kept, scale = (np.ascontiguousarray(a[:, order]) for a in arrays)
-        zero = np.ascontiguousarray(grid.zero_point[group][:, order])
-        found = _round_columns(moved, is_kept, upper, (scale, zero, grid.limits))
-        levels[group][:, order] = found
-    return levels
+        upper: Matrices = _linalg.cholesky(inverse[np.ix_(order, order)]).T
+        moved = np.ascontiguousarray(weights[group][:, order])
+        for start in range(0, len(order), _BLOCK):
+            stop = min(start + _BLOCK, len(order))
+            errors = np.empty((len(moved), stop - start))
+            for j in range(start, stop):
+                column = nearest(group, int(order[j]), moved[:, j])
+                made[group, :, order[j]] = column
+                errors[:, j - start] = (moved[:, j] - column) / upper[j, j]
+                rest = slice(j + 1, stop)
+                moved[:, rest] -= errors[:, j - start, None] * upper[j, rest]
+            moved[:, stop:] -= errors @ upper[start:stop, stop:]
+    return made
 
 
-def _round_columns(
-    moved: Matrices,
-    kept: NDArray[np.bool_],
-    upper: Matrices,
-    grid: tuple[NDArray[np.float32], NDArray[np.int32], tuple[int, int]],
-) -> Matrices:
-    """Round the columns of one group in turn, in blocks; `moved` is overwritten."""
-    scale, zero, (low, high) = grid
-    levels = np.empty_like(moved)
-    count = moved.shape[1]
-    for start in range(0, count, _BLOCK):
-        stop = min(start + _BLOCK, count)
-        errors = np.empty((len(moved), stop - start))
-        for j in range(start, stop):
-            values = np.where(kept[:, j], moved[:, j], 0.0)
-            level = np.clip(np.rint(values / scale[:, j]) + zero[:, j], low, high)
-            levels[:, j] = level
-            gap = moved[:, j] - (level - zero[:, j]) * scale[:, j]
-            errors[:, j - start] = gap / upper[j, j]
-            rest = slice(j + 1, stop)
-            moved[:, rest] -= errors[:, j - start, None] * upper[j, rest]
-        moved[:, stop:] -= errors @ upper[start:stop, stop:]
-    return levels
-
-
-def shift_of(lost: NDArray[np.float64], gram: Gram) -> NDArray[np.float32] | None:
-    """What a bias must take up for the mean to stay: ``(w - w') E[x]``.
+def shift_of(
+    lost: Matrices, gram: Gram, weights: Matrices | None = None
+) -> NDArray[np.float32] | None:
+    """What a bias must take up for the mean to stay: ``(w - w') E[x] + w E[z - x]``.
 
     Args:
         lost: ``w - w'``, (groups, outputs, inputs).
-        gram: What the kernel saw.
+        gram: What the kernel sees.
+        weights: The original's w, where the inputs may have changed from z to x.
 
     Returns:
         Flat, in the order of the outputs; None where there is no bias.
     """
     if gram.bias is None:
         return None
-    return np.einsum("goi,gi->go", lost, gram.mean).ravel().astype(np.float32)
+    shift = np.einsum("goi,gi->go", lost, gram.mean)
+    if weights is not None and gram.given is not None:
+        moved = gram.given.astype(np.float64) - gram.mean
+        shift += np.einsum("goi,gi->go", weights, moved)
+    return shift.ravel().astype(np.float32)

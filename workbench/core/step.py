@@ -28,10 +28,13 @@ class TensorStep(ABC):
         name: The registered name.
         phase: Place in the sane order of a plan: 3 takes out structure, 5 rank, 10
             prunes, 20 repairs, 30 (`CODING`) codes. A tensor has one code.
+        follows_inputs: Whether it minds what earlier layers have come to give, the
+            `current` of a site.
     """
 
     name: ClassVar[str]
     phase: ClassVar[int]
+    follows_inputs: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse values out of bounds."""
@@ -94,6 +97,11 @@ class TensorStep(ABC):
     @property
     def is_idle(self) -> bool:
         """Whether it leaves every tensor as it is."""
+        return False
+
+    @property
+    def is_in_turn(self) -> bool:
+        """Whether it asks to be repeated once earlier layers are compressed."""
         return False
 
     def refuses(self, site: Site) -> str | None:  # noqa: ARG002

@@ -26,24 +26,35 @@ class Reconstruct(TensorStep):
 
     Attributes:
         damping: Fraction of the inputs' mean second moment that is added to all.
+        inputs: What the layer is to make its outputs of: what it sees in the
+            ``original``, or what ``compressed`` earlier layers give, layer after layer.
     """
 
     name: ClassVar[str] = "reconstruct"
     phase: ClassVar[int] = 20
+    follows_inputs: ClassVar[bool] = True
 
     damping: float = knob(0.01, low=1e-6, high=1.0, scale="log")
+    inputs: str = knob("compressed", choices=("original", "compressed"))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
-        """The tensor with its kept weights refitted; as it is where none is pruned."""
-        gram = site.gram
-        if gram is None or tensor.mask is None:
+        """The tensor with its weights refitted; as it is where nothing has changed."""
+        gram = site.gram if self.inputs == "original" else site.current or site.gram
+        if gram is None or (tensor.mask is None and gram.cross is None):
             return tensor
         layout = Layout.of(site, len(gram.moments))
         weights = layout.matrices(tensor.start.astype(np.float64))
-        kept = layout.matrices(tensor.mask)
-        fitted = least_squares(weights, kept, gram.hessian(self.damping))
+        fitted = gram.aim(weights, self.damping)
+        if tensor.mask is not None:
+            kept = layout.matrices(tensor.mask)
+            fitted = least_squares(fitted, kept, gram.hessian(self.damping))
         dense = layout.tensor(fitted).astype(np.float32)
-        return tensor.refitted(dense, shift_of(weights - fitted, gram))
+        return tensor.refitted(dense, shift_of(weights - fitted, gram, weights))
+
+    @property
+    def is_in_turn(self) -> bool:
+        """Whether it asks for what compressed layers give."""
+        return self.inputs == "compressed"
 
     def plain(self) -> None:
         """Nothing is left of it without calibration."""

@@ -42,6 +42,7 @@ class Uniform(TensorStep):
 
     name: ClassVar[str] = "uniform"
     phase: ClassVar[int] = 30
+    follows_inputs: ClassVar[bool] = True
 
     bits: int = knob(8, low=2, high=16, unit="bits")
     symmetric: bool = knob(True)
@@ -51,8 +52,9 @@ class Uniform(TensorStep):
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor on its grid; pruned zeros stay zero."""
-        if self.rounding == "feedback" and site.gram is not None:
-            return self._with_feedback(tensor, site, site.gram)
+        gram = site.current or site.gram
+        if self.rounding == "feedback" and gram is not None:
+            return self._with_feedback(tensor, site, gram)
         found = self._in_one_pass(tensor, site, threshold=0.0)
         if found is not None:
             return found
@@ -109,8 +111,9 @@ class Uniform(TensorStep):
         levels = round_with_feedback(aim, layout.matrices(kept), hessian, spread)
         kind = integer_type(grid.bits, is_symmetric=grid.is_symmetric)
         made = tensor.coded(encode(layout.tensor(levels).astype(kind), grid))
-        lost = tensor.start.astype(np.float64) - made.dense
-        return replace(made, shift=shift_of(layout.matrices(lost), gram))
+        weights = layout.matrices(tensor.start.astype(np.float64))
+        lost = weights - layout.matrices(made.dense)
+        return replace(made, shift=shift_of(lost, gram, weights))
 
     def _in_one_pass(
         self, tensor: CompressedTensor, site: Site, threshold: float

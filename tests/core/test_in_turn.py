@@ -1,0 +1,86 @@
+"""Repair layer after layer, against the closed form."""
+
+import numpy as np
+
+from workbench.core.calibration import Bias, Gram
+from workbench.core.tensor import CompressedTensor, Site
+from workbench.methods.magnitude import Magnitude
+from workbench.methods.reconstruct import Reconstruct
+from workbench.methods.uniform import Uniform
+
+RNG = np.random.default_rng(0)
+COUNT, INPUTS, OUTPUTS = 600, 6, 4
+GIVEN = RNG.normal(size=(COUNT, INPUTS)) @ RNG.normal(size=(INPUTS, INPUTS)) + 1
+NOW = 0.7 * GIVEN + 0.4 * RNG.normal(size=(COUNT, INPUTS)) - 0.5
+WEIGHTS = RNG.normal(size=(INPUTS, OUTPUTS)).astype(np.float32)
+
+
+def site(bias):
+    now, given = NOW[:, None], GIVEN[:, None]
+    current = Gram(
+        np.einsum("rgi,rgj->gij", now, now).astype(np.float32) / COUNT,
+        now.mean(0).astype(np.float32),
+        COUNT,
+        bias,
+        np.einsum("rgi,rgj->gij", given, now).astype(np.float32) / COUNT,
+        given.mean(0).astype(np.float32),
+    )
+    own = Gram(
+        np.einsum("rgi,rgj->gij", given, given).astype(np.float32) / COUNT,
+        given.mean(0).astype(np.float32),
+        COUNT,
+        bias,
+    )
+    shape = (INPUTS, OUTPUTS)
+    return Site("a", "dense", shape, (1,), gram=own, current=current)
+
+
+def pruned():
+    start = CompressedTensor.of(WEIGHTS)
+    return Magnitude(sparsity=0.5, scope="tensor").apply(start, site(None))
+
+
+def test_what_is_kept_makes_the_original_outputs_of_what_comes_in():
+    for bias in (None, Bias("b")):
+        tensor = pruned()
+        made = Reconstruct(damping=1e-6).apply(tensor, site(bias))
+        for output in range(OUTPUTS):
+            kept = tensor.mask[:, output]  # type: ignore[index]
+            design = NOW[:, kept]
+            if bias is not None:
+                design = np.hstack([design, np.ones((COUNT, 1))])
+            wanted, *_ = np.linalg.lstsq(design, GIVEN @ WEIGHTS[:, output], rcond=None)
+            np.testing.assert_allclose(
+                made.dense[kept, output], wanted[: kept.sum()], rtol=1e-3, atol=1e-4
+            )
+            if bias is not None:
+                assert made.shift is not None
+                assert abs(made.shift[output] - wanted[-1]) < 1e-3
+
+
+def test_an_unpruned_kernel_makes_up_for_what_comes_in_as_well():
+    start = CompressedTensor.of(WEIGHTS)
+    place = site(Bias("b"))
+    made = Reconstruct().apply(start, place)
+    aim = GIVEN @ WEIGHTS
+
+    def error(tensor):
+        shift = 0 if tensor.shift is None else tensor.shift
+        return np.square(NOW @ tensor.dense + shift - aim).mean()
+
+    assert error(made) < 0.5 * error(start)
+    coded = Uniform(bits=3, range="mse", rounding="feedback").apply(made, place)
+    plain = Uniform(bits=3, range="mse").apply(start, place)
+    assert error(coded) < 0.5 * error(plain)
+    assert made.shift is not None
+    assert coded.shift is not None
+    gap = (NOW @ coded.dense + coded.shift - aim).mean(0)
+    np.testing.assert_allclose(gap, 0, atol=1e-3)
+
+
+def test_the_original_inputs_are_minded_where_they_are_asked_for():
+    made = Reconstruct(inputs="original").apply(pruned(), site(Bias("b")))
+    alone = Site("a", "dense", (INPUTS, OUTPUTS), (1,), gram=site(Bias("b")).gram)
+    np.testing.assert_array_equal(
+        made.dense, Reconstruct().apply(pruned(), alone).dense
+    )

@@ -1,0 +1,101 @@
+"""Repair layer after layer, each on what the compressed layers before it give.
+
+A repair on the original's inputs takes no notice of what pruning has done to them.
+After all layers have been repaired so, each is repaired once more, from front to back,
+to make what the original made there out of what now comes in: it makes up for the
+errors before it. Source: the sequential form in Frantar and Alistarh 2022, arXiv
+2208.11580.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.core.codes import LowRank
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+
+    from workbench.core.calibration import Gram
+    from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
+    from workbench.core.tensor import Site
+
+
+class CompressedInputs(Protocol):
+    """Tells what kernels see of a model that is compressed up to them."""
+
+    def stages(self, paths: Collection[str]) -> Sequence[Sequence[str]]:
+        """The kernels that can be told of, in turns, from front to back.
+
+        Args:
+            paths: Those that are asked for.
+        """
+        ...
+
+    def grams(
+        self, stage: Sequence[str], network: Network
+    ) -> Generator[None, None, Mapping[str, Gram]]:
+        """Moments of the inputs of a turn's kernels, beside the original's.
+
+        Args:
+            stage: The turn.
+            network: The model as compressed so far.
+
+        Yields:
+            Nothing, after each batch; closing the generator stops it.
+
+        Returns:
+            By path; what sees just what the original saw is left out.
+        """
+        ...
+
+
+def repaired_in_turn(
+    network: Network,
+    sites: Sequence[Site],
+    recipe: Recipe,
+    inputs: CompressedInputs,
+    compressed: Callable[[Sequence[Site], Network], Network],
+) -> Generator[None, None, Network]:
+    """Repair a network layer after layer.
+
+    Args:
+        network: Each of its layers repaired by itself.
+        sites: The model's kernels, with their Gram matrices.
+        recipe: What was done.
+        inputs: What kernels see of a compressed model.
+        compressed: Compresses sites again, taking over what is the same in a network.
+
+    Yields:
+        Nothing, after each batch of samples; closing the generator stops it.
+
+    Returns:
+        The network, as it was where nothing asks for such a repair.
+    """
+    current = {site.path: site for site in sites}
+    for stage in inputs.stages(asking(network, sites, recipe)):
+        grams = yield from inputs.grams(stage, network)
+        for path, gram in grams.items():
+            current[path] = replace(current[path], current=gram)
+        if grams:
+            network = compressed(tuple(current.values()), network)
+    return network
+
+
+def asking(network: Network, sites: Sequence[Site], recipe: Recipe) -> list[str]:
+    """The kernels that a recipe wants repaired on what compressed layers give.
+
+    Args:
+        network: What was made of them.
+        sites: The model's kernels, with their Gram matrices.
+        recipe: What was done.
+    """
+    return [
+        site.path
+        for site in sites
+        if site.gram is not None
+        and not isinstance(network.tensors[site.path].code, LowRank)
+        and any(step.is_in_turn for step in recipe.steps_for(site.path))
+    ]
