@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
 _exact: Any = njit(nogil=True, cache=True, error_model="numpy")
+# Its own types leave arrays of any kind open.
+_place: Any = np.searchsorted
 
 
 @_exact
@@ -37,8 +39,7 @@ def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
     for k in range(counts.size):
         end = weights.size
         if k < ends.size:
-            place: Any = np.searchsorted(weights[begin:], ends[k])
-            end = begin + int(place)
+            end = begin + _place(weights[begin:], ends[k])
         for part in range(3):
             low, high = (0, first, last)[part], (first, last, weights.size)[part]
             stop = min(end, high)
