@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +89,8 @@ def bench(wish: argparse.Namespace, voice: Voice) -> Report:
     from workbench.bench.benchmark import benchmarks, machine
 
     run = benchmarks[wish.name]
+    if wish.seconds is not None:
+        run = _shortened(wish.name, run, wish.seconds)
     results = {}
     for result in run(voice.progress):
         results[result.name] = result
@@ -102,6 +107,19 @@ def bench(wish: argparse.Namespace, voice: Voice) -> Report:
     ]
     numbers = {name: result.to_json() for name, result in results.items()}
     return Report({"results": numbers, "machine": machine()}, lines)
+
+
+def _shortened(name: str, run: Any, word: str) -> Any:
+    """A benchmark that runs for as many seconds as were asked for."""
+    if "seconds" not in signature(run).parameters:
+        raise UserError("bench.no_seconds", name=name)
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UserError("bench.seconds", received=word)
+    return partial(run, seconds=seconds)
 
 
 def _port(word: str | None, default: int) -> int:
@@ -169,6 +187,7 @@ def _data(_: Any, positional: Group, options: Group, speak: Speak) -> None:
 
 def _bench(_: Any, positional: Group, options: Group, speak: Speak) -> None:
     positional.add_argument("name", metavar="NAME", help=speak("cli.option.bench"))
+    options.add_argument("--seconds", metavar="N", help=speak("cli.option.seconds"))
     _switches(options, speak, "json")
 
 

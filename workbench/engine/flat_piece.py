@@ -35,6 +35,8 @@ class FlatPiece:
         self._interpreters: list[Any] = []
         self._inputs: list[int] = []
         self._outputs: list[dict[str, Any]] = []
+        # Of its own, so that no thread outlives what it runs.
+        self._pool = ThreadPoolExecutor(INTRA_OP_THREADS, thread_name_prefix="litert")
 
     def load(self, values: Mapping[str, NDArray[Any]]) -> None:
         """Take weights; LiteRT packs them as its kernels want them.
@@ -73,7 +75,7 @@ class FlatPiece:
                 self._run(interpreter, arrays, made, tile)
 
         first, *others = self._interpreters
-        running = [_pool.submit(run, other) for other in others]
+        running = [self._pool.submit(run, other) for other in others]
         run(first)
         for future in running:
             future.result()
@@ -99,6 +101,3 @@ def _opened(content: bytes) -> Any:
     interpreter: Any = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
-
-
-_pool = ThreadPoolExecutor(INTRA_OP_THREADS, thread_name_prefix="litert")
