@@ -12,6 +12,7 @@ from workbench.core.cost import sizes, tensor_sizes
 from workbench.core.network import Network
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.core.work import work
+from workbench.methods.clustering import Clustering
 
 
 def sparse(shape, sparsity, bits=None, *, symmetric=True, axes=()):
@@ -219,3 +220,15 @@ def test_a_bitmask_pays_from_a_sparsity_of_one_in_bits(bits):
 
     assert smallest(level - 0.01) == "dense"
     assert smallest(level + 0.01) == "bitmask"
+
+
+def test_a_full_codebook_has_no_index_for_a_pruned_weight():
+    values = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+    site = Site("a", "dense", (8, 8), (1,))
+    tensor = CompressedTensor.of(values)
+    keep = np.arange(64).reshape(8, 8) % 2 > 0
+    table = 4 * 32
+    for start, bits in ((tensor, 2), (tensor.masked(keep), 3)):
+        sizes = tensor_sizes(Clustering(clusters=4).apply(start, site))
+        assert sizes.dense * 8 == 64 * bits + table
+    assert sizes.bitmask * 8 == 64 + 32 * 2 + table

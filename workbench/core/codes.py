@@ -84,6 +84,8 @@ class Codebook:
 
     def decode(self) -> NDArray[np.float32]:
         """The real values, float32, shape of `indexes`."""
+        if self.centroids.size == self.centroids.shape[-1]:
+            return self.centroids.reshape(-1)[self.indexes]
         places = self.indexes[..., None].astype(np.intp)
         return np.take_along_axis(self.centroids, places, axis=-1)[..., 0]
 

@@ -29,7 +29,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from workbench.core import fused
-from workbench.core.codes import Float, LowRank
+from workbench.core.codes import Codebook, Float, LowRank
 from workbench.core.quantity import Quantity
 from workbench.core.symbols import leaves, symbol_counts
 
@@ -178,18 +178,25 @@ def _leaf_sizes(tensor: CompressedTensor) -> TensorSizes:
     columns = tensor.dense.shape[-1] if tensor.dense.ndim else 1
     column_bits = 16 if columns <= _SHORT_COLUMNS else 32
     rows = weights // max(columns, 1)
-    entries = _relative_entries(tensor.dense)
+    entries, wide = _relative_entries(tensor.dense), _bits_with_zero(tensor)
     return TensorSizes(
         weights=weights,
         nonzeros=kept,
         bits=bits,
         float32=4 * weights,
-        dense=_whole_bytes(weights * bits + tables),
+        dense=_whole_bytes(weights * wide + tables),
         bitmask=_whole_bytes(weights + kept * bits + tables),
-        relative=_whole_bytes(min(n * (bits + i) for i, n in entries) + tables),
+        relative=_whole_bytes(min(n * (wide + i) for i, n in entries) + tables),
         csr=_whole_bytes(kept * (bits + column_bits) + 32 * (rows + 1) + tables),
         entropy=_whole_bytes(_entropy_bits(tensor) + tables),
     )
+
+
+def _bits_with_zero(tensor: CompressedTensor) -> int:
+    """Bits where a pruned weight has a symbol too; a full codebook has none for it."""
+    code = tensor.code
+    is_full = isinstance(code, Codebook) and code.centroids.shape[-1] == 2**code.bits
+    return tensor.bits + (is_full and tensor.nonzeros < tensor.dense.size)
 
 
 def _relative_entries(dense: NDArray[np.float32]) -> list[tuple[int, int]]:

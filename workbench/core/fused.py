@@ -107,7 +107,7 @@ def code(weights: Weights, grid: Grid, out: Pass | None = None) -> Pass:
         run(views, scales[line], zeros[line], limits, counts)
         return counts.sum(axis=0)
 
-    counts = np.sum(_in_parts(arrays[0].shape, part), axis=0)
+    counts = np.sum(in_parts(arrays[0].shape, part), axis=0)
     return Pass(out.q, out.dense, out.mask, counts)
 
 
@@ -123,7 +123,7 @@ def extremes(weights: Weights) -> tuple[Floats, Floats]:
         view = x[rows, columns]
         return line, view.min(axis=axis), view.max(axis=axis)
 
-    for line, least, most in _in_parts(x.shape, part):
+    for line, least, most in in_parts(x.shape, part):
         low[line] = np.minimum(low[line], least)
         high[line] = np.maximum(high[line], most)
     low, high = channels.gather(low, np.minimum), channels.gather(high, np.maximum)
@@ -175,7 +175,7 @@ def _errors(weights: Weights, grids: list[Grid]) -> NDArray[np.float64]:
         return line, partial
 
     errors = np.zeros(scales.shape, np.float64)
-    for line, partial in _in_parts(x.shape, part):
+    for line, partial in in_parts(x.shape, part):
         errors[:, line] += partial
     return np.stack([channels.gather(error, np.add) for error in errors])
 
@@ -192,7 +192,7 @@ def fillers(dense: Floats) -> tuple[int, NDArray[np.int64]]:
         return kernels.fillers(flat[rows, columns].reshape(-1), found), found
 
     total, fillers_in_all, gap = 0, np.zeros(WIDTHS, np.int64), 0
-    for (kept, leading, trailing), found in _in_parts(flat.shape, part):
+    for (kept, leading, trailing), found in in_parts(flat.shape, part):
         gap += leading if kept else trailing
         if kept:
             fillers_in_all += found + (gap >> widths)
@@ -209,7 +209,7 @@ def _empty(shape: tuple[int, ...], grid: Grid) -> Pass:
     )
 
 
-def _in_parts(shape: tuple[int, ...], part: Part) -> list[Any]:
+def in_parts(shape: tuple[int, ...], part: Part) -> list[Any]:
     """Run on parts of a matrix at once: of its rows, or of its only row."""
     axis = 0 if shape[0] > 1 else 1
     ends = np.linspace(0, shape[axis], min(_THREADS, shape[axis]) + 1).astype(int)
