@@ -6,7 +6,8 @@ Each model and each yardstick has a process of its own:
 
 The weights are random and so are the pictures; neither changes what there is to do.
 The session is that of the dashboard, on an event loop, with its defaults. A user does
-not wait until everything is calibrated, so the drag begins with the first accuracy.
+not wait until everything is calibrated, so the drag begins with the first accuracy and
+is measured meanwhile; once more when nothing else runs.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from workbench.bench.benchmark import Say
 
 MODELS = {"mobilenet": "MobileNetV2", "resnet": "ResNet50", "vgg": "VGG16"}
-TRAIN, TEST = 64, 128
+TRAIN, TEST = 32, 64
 SIDE, CLASSES = 224, 1000
 MOVES, MOVE_S = 20, 0.05
 
@@ -61,9 +62,11 @@ def _results(
     opened = ours["accuracy"] / (usual["load"] + usual["evaluate"])
     yield Result(f"{name}.first_chart", ours["chart"], 3, "s")
     yield Result(f"{name}.first_accuracy", opened, 2, "loading and evaluating")
-    yield Result(f"{name}.exact", ours["exact"] / usual["evaluate"], 1, "evaluations")
+    for key, most in (("exact", 1), ("meanwhile", 2)):
+        times = ours[key] / usual["evaluate"]
+        yield Result(f"{name}.{key}", times, most, "evaluations")
     yield Result(f"{name}.late_p99", 1000 * ours["late_p99"], 10, "ms")
-    yield Result(f"{name}.late_most", 1000 * ours["late_most"], 100, "ms")
+    yield Result(f"{name}.late_most", 1000 * ours["late_most"], 500, "ms")
     yield Result(f"{name}.memory", above / usual["weights"], 2.5, "times the weights")
 
 
@@ -135,15 +138,17 @@ async def _drive(folder: Path) -> dict[str, float]:
         for move in range(MOVES):
             session.edit(_recipe(0.3 + 0.02 * move), "drag")
             await asyncio.sleep(MOVE_S)
-        seen = await seconds_of(session, _recipe(0.8))
+        meanwhile = await seconds_of(session, _recipe(0.8))
         await until(session, lambda: not session.is_opening)
         await until(session, lambda: is_exact(session))
+        alone = await seconds_of(session, _recipe(0.81))
         watch.cancel()
         evaluator = session.evaluator
         return {
             "chart": chart,
             "accuracy": accuracy,
-            "exact": seen[-1][0],
+            "meanwhile": meanwhile[-1][0],
+            "exact": alone[-1][0],
             "late_p99": float(np.percentile(late, 99)),
             "late_most": max(late),
             "rows": evaluator.rows,

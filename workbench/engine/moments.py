@@ -7,7 +7,7 @@ steps of a recurrent layer. Memory does not grow with the samples.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,8 +101,9 @@ class _Watching:
         self._others = workload.others
         self._biases: dict[str, Bias] = {}
         self._unseen: dict[str, str] = {}
-        self._sums: dict[str, list[NDArray[np.float32]]] = {}
-        self._counts: dict[str, int] = {}
+        # Variables of the graph: in NumPy all would be there twice for each batch, and
+        # together they may be several times as large as the weights.
+        self._sums: dict[str, _Sums] = {}
         self._passing: dict[str, list[tf.Tensor]] = {}
         taking: dict[str, dict[str, str]] = {}
         room = BYTES
@@ -127,24 +128,20 @@ class _Watching:
 
     def add(self, x: Sequence[tf.Tensor]) -> None:
         """Add a batch."""
-        for path, (*fresh, count) in self._add(*x).items():
-            self._counts[path] = self._counts.get(path, 0) + int(count)
-            if path not in self._sums:
-                self._sums[path] = [part.numpy().copy() for part in fresh]
-                continue
-            for known, part in zip(self._sums[path], fresh, strict=True):
-                # In place: together they may be larger than the weights.
-                np.add(known, values_of(part), out=known)
+        self._add(*x)
 
     def with_gram(self, site: Site) -> Site:
-        """The site with what was seen there, or with why nothing was."""
-        # Given away, as they are divided in place.
-        known = self._sums.pop(site.path, None)
-        count = self._counts.get(site.path, 0)
-        if known is None or not count or not np.isfinite(known[0]).all():
+        """The site with what was seen there, or with why nothing was; in the end."""
+        sums = self._sums.get(site.path)
+        count = 0 if sums is None else int(values_of(sums.count))
+        if sums is None or not count or not np.isfinite(values_of(sums.moments)).all():
             reason = self._unseen.get(site.path, "repair.unreachable")
             return replace(site, unseen=reason)
-        moments, mean = (np.divide(sums, count, out=sums) for sums in known)
+        moments, mean = (
+            # The graph holds the variable: given away is its own memory.
+            values_of(variable.assign(variable / count))
+            for variable in (sums.moments, sums.total)
+        )
         return replace(site, gram=Gram(moments, mean, count, self._bias(site)))
 
     def _bias(self, site: Site) -> Bias | None:
@@ -175,24 +172,54 @@ class _Watching:
             if bias is not None:
                 self._biases[kernel] = bias
 
-    def _run(self, *x: tf.Tensor) -> dict[str, tuple[tf.Tensor, ...]]:
+    def _run(self, *x: tf.Tensor) -> None:
         self._passing.clear()
         self._graph: Any = tf.compat.v1.get_default_graph()
         self._model(pack(self._model, cast_inputs(self._model, x)), training=False)
         most = tf.maximum(1, MOST_ROWS * tf.shape(x[0])[0] // BATCH)
-        return {path: _sums(tf.concat(v, 0), most) for path, v in self._passing.items()}
+        for path, parts in self._passing.items():
+            rows = tf.concat(parts, 0)
+            if path not in self._sums:
+                self._sums[path] = _Sums.of(rows)
+            self._sums[path].add(rows, most)
 
 
-def _sums(rows: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """``sum x x^T``, ``sum x`` and the number of rows, of evenly drawn ones.
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over rows (rows, groups, inputs), variables of TensorFlow.
 
-    Args:
-        rows: What meets a kernel in a batch, (rows, groups, inputs).
-        most: About how many of them to draw.
+    Attributes:
+        moments: ``sum x x^T``, (groups, inputs, inputs).
+        total: ``sum x``, (groups, inputs).
+        count: Number of rows.
     """
-    total = tf.shape(rows)[0]
-    # An odd step, so that it does not fall in with the lines of a picture.
-    step = tf.maximum(1, total // most) // 2 * 2 + 1
-    drawn = tf.cast(rows[::step], tf.float32)
-    moments = tf.einsum("rgi,rgj->gij", drawn, drawn)
-    return moments, tf.reduce_sum(drawn, 0), tf.shape(drawn)[0]
+
+    moments: Any
+    total: Any
+    count: Any
+
+    @classmethod
+    def of(cls, rows: tf.Tensor) -> _Sums:
+        """Nothing yet, of such rows; also while a graph is traced."""
+        _, groups, inputs = rows.shape.as_list()
+        with tf.init_scope():
+            return cls(
+                tf.Variable(tf.zeros((groups, inputs, inputs))),
+                tf.Variable(tf.zeros((groups, inputs))),
+                tf.Variable(tf.zeros((), tf.int32)),
+            )
+
+    def add(self, rows: tf.Tensor, most: tf.Tensor) -> None:
+        """Add evenly drawn rows; inside a graph.
+
+        Args:
+            rows: What meets a kernel in a batch.
+            most: About how many of them to draw.
+        """
+        total = tf.shape(rows)[0]
+        # An odd step, so that it does not fall in with the lines of a picture.
+        step = tf.maximum(1, total // most) // 2 * 2 + 1
+        drawn = tf.cast(rows[::step], tf.float32)
+        self.moments.assign_add(tf.einsum("rgi,rgj->gij", drawn, drawn))
+        self.total.assign_add(tf.reduce_sum(drawn, 0))
+        self.count.assign_add(tf.shape(drawn)[0])
