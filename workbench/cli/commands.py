@@ -14,6 +14,7 @@ from workbench import demo
 from workbench.cli.compress import compress
 from workbench.cli.flags import add_flags
 from workbench.cli.look import doctor, evaluate
+from workbench.cli.unpack import unpack
 from workbench.cli.voice import Report, Voice
 from workbench.core.errors import UserError
 from workbench.core.readable import size
@@ -165,6 +166,17 @@ def _compress(parser: Any, positional: Group, options: Group, speak: Speak) -> N
     add_flags(parser, speak)
 
 
+def _unpack(_: Any, positional: Group, options: Group, speak: Speak) -> None:
+    positional.add_argument("model", metavar="FILE.wbz", help=speak("size.option.file"))
+    options.add_argument("--out", metavar="FILE.keras", help=speak("size.option.out"))
+    options.add_argument(
+        "--custom-objects",
+        metavar="FILE.py",
+        help=speak("cli.option.custom-objects"),
+    )
+    _switches(options, speak, "force", "json")
+
+
 def _dashboard(_: Any, positional: Group, options: Group, speak: Speak) -> None:
     positional.add_argument(
         "model", metavar="MODEL", nargs="?", help=speak("cli.option.model")
@@ -207,6 +219,7 @@ COMMANDS = {
     "doctor": Command(_scored, doctor),
     "evaluate": Command(_evaluate, evaluate),
     "compress": Command(_compress, compress),
+    "unpack": Command(_unpack, unpack),
     "dashboard": Command(_dashboard, dashboard, serves=True),
     "lab": Command(_lab, lab, serves=True),
     "data": Command(_data, data),

@@ -41,7 +41,7 @@ class Place:
 
     Attributes:
         shape: Its shape.
-        dtype: Type of its numbers; float32 may be coded, others are stored as bytes.
+        dtype: Type of its numbers, for an array that is not coded but stored as it is.
     """
 
     shape: tuple[int, ...]
@@ -57,11 +57,11 @@ def encode(values: Sequence[Value]) -> bytes:
     """The stream of compressed tensors and other arrays, in this order."""
     coder = Coder()
     for value in values:
-        if isinstance(value, CompressedTensor):
-            _write_tensor(coder, value)
-        elif value.dtype == np.float32:
-            _write_tensor(coder, CompressedTensor.of(value))
+        if isinstance(value, CompressedTensor) or value.dtype == np.float32:
+            coder.number(1, 1)
+            _write_tensor(coder, _tensor(value))
         else:
+            coder.number(0, 1)
             _bytes(coder, np.frombuffer(value.tobytes(), np.uint8))
     return coder.content()
 
@@ -76,12 +76,15 @@ def decode(content: bytes, places: Sequence[Place]) -> list[Value]:
     Raises:
         UserError: If the stream is not one of such values. It takes no more memory
             than the arrays, and these are never larger than the stream can tell of.
+
+    Returns:
+        A compressed tensor for each of what was one or float32, else an array.
     """
     check_size(content, places)
     coder = Coder(content)
     values: list[Value] = []
     for place in places:
-        if place.dtype == "float32":
+        if coder.number(0, 1):
             values.append(_read_tensor(coder, place.shape, _told(content)))
         else:
             kind = np.dtype(place.dtype)
@@ -101,6 +104,10 @@ def check_size(content: bytes, places: Sequence[Place]) -> None:
     least = sum(max(place.size - codes.CONSTANT_SIZE, 0) for place in places)
     if least > _told(content):
         raise codes.damaged()
+
+
+def _tensor(value: Value) -> CompressedTensor:
+    return value if isinstance(value, CompressedTensor) else CompressedTensor.of(value)
 
 
 def _told(content: bytes) -> int:

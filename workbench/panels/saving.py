@@ -13,7 +13,7 @@ from workbench.panels import words
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
 
-FORMATS = ("keras", "tflite", "tflite-exact", "tflite-int8")
+FORMATS = ("keras", "tflite", "tflite-exact", "tflite-int8", "wbz")
 CHOSEN = ("keras", "tflite")
 
 
