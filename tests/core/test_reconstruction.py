@@ -7,8 +7,9 @@ import pytest
 
 from workbench.core.affine import Grid, grid_of
 from workbench.core.calibration import Bias, Gram
+from workbench.core.feedback import round_in_best_range, round_with_feedback
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import least_squares, round_with_feedback
+from workbench.core.reconstruction import least_squares
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.methods.magnitude import Magnitude
 from workbench.methods.reconstruct import Reconstruct
@@ -80,6 +81,27 @@ def test_pruned_weights_are_rounded_to_zero():
     assert (q[~kept] == 7).all()
     assert q.min() >= 0
     assert q.max() <= 15
+
+
+def test_the_range_is_the_one_that_leaves_least():
+    rng = np.random.default_rng(3)
+    _, h = moments(rng, 40)
+    w = rng.normal(size=(1, 9, 40))
+    kept = rng.random(w.shape) < 0.8
+    scale = np.full(w.shape, 0.7, np.float32)
+    grid = Grid(scale, np.zeros(w.shape, np.int32), 3, True)
+    factors = (1.0, 0.5, 1.3)
+
+    def error(q, factor):
+        gap = w[0] - q[0] * 0.7 * np.reshape(factor, (-1, 1))
+        return np.einsum("oi,ij,oj->o", gap, h, gap)
+
+    one = [round_in_best_range(w, kept, h[None], grid, (f,))[0] for f in factors]
+    each = np.stack([error(q, f) for q, f in zip(one, factors, strict=True)])
+    found, chosen = round_in_best_range(w, kept, h[None], grid, factors)
+    np.testing.assert_allclose(error(found, chosen[0]), each.min(0), rtol=1e-5)
+    _, same = round_in_best_range(w, kept, h[None], grid, factors, is_shared=True)
+    assert (same == np.float32(factors[each.sum(1).argmin()])).all()
 
 
 def test_a_range_minds_what_matters():

@@ -11,18 +11,17 @@ al. 2023, arXiv 2210.17323.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
-from weakref import finalize
 
 import numpy as np
 
 from workbench.core.cholesky import solve_rows
+from workbench.core.inverse import inverses_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from workbench.core.affine import Grid
     from workbench.core.calibration import Gram
 
     Matrices = NDArray[np.float64]
@@ -65,52 +64,6 @@ def least_squares(
             pulls = solve_rows(inverse, pulls, ~kept[group, many]) @ inverse
             fitted[group, many] -= np.where(kept[group, many], pulls, 0.0)
     return fitted
-
-
-def inverses_of(hessian: Matrices) -> Matrices:
-    """The inverse of each matrix, kept as long as the array of them is there.
-
-    Args:
-        hessian: Positive definite, (groups, inputs, inputs), not written to any more.
-    """
-    key = id(hessian)
-    known = _inverses.get(key)
-    if known is None:
-        found: Matrices = _linalg.inv(hessian)
-        known = _inverses[key] = (found + found.transpose(0, 2, 1)) / 2
-        finalize(hessian, _inverses.pop, key, None).atexit = False
-    return known
-
-
-_inverses: dict[int, Matrices] = {}
-
-
-def round_with_feedback(
-    weights: Matrices, kept: NDArray[np.bool_], hessian: Matrices, grid: Grid
-) -> Matrices:
-    """Integers of a grid, by `with_feedback`; pruned weights are rounded to zero.
-
-    Args:
-        weights: (groups, outputs, inputs), float64.
-        kept: Which are not pruned, shape of `weights`.
-        hessian: ``H``, positive definite, (groups, inputs, inputs).
-        grid: With scale and zero point of the shape of `weights`.
-
-    Returns:
-        Integers as float64, the zero point added, shape of `weights`.
-    """
-    levels = np.empty_like(weights)
-    low, high = grid.limits
-
-    def nearest(group: int, j: int, moved: Matrices) -> Matrices:
-        scale, zero = grid.scale[group, :, j], grid.zero_point[group, :, j]
-        values = np.where(kept[group, :, j], moved, 0.0)
-        level = np.clip(np.rint(values / scale) + zero, low, high)
-        levels[group, :, j] = level
-        return (level - zero) * scale
-
-    with_feedback(weights, hessian, nearest)
-    return levels
 
 
 def with_feedback(weights: Matrices, hessian: Matrices, nearest: Nearest) -> Matrices:

@@ -14,9 +14,10 @@ from workbench.core import fused
 from workbench.core.affine import encode, grid_of, integer_type, quantize
 from workbench.core.channels import channels_of
 from workbench.core.codes import Float
+from workbench.core.feedback import RANGE_FACTORS, round_in_best_range
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import round_with_feedback, shift_of
+from workbench.core.reconstruction import shift_of
 from workbench.core.step import TensorStep, steps
 from workbench.methods.magnitude import Magnitude
 
@@ -108,7 +109,18 @@ class Uniform(TensorStep):
             for part in (grid.scale, grid.zero_point)
         )
         spread = replace(grid, scale=scale, zero_point=zero)
-        levels = round_with_feedback(aim, layout.matrices(kept), hessian, spread)
+        levels, factors = round_in_best_range(
+            aim,
+            layout.matrices(kept),
+            hessian,
+            spread,
+            RANGE_FACTORS if self.range == "mse" else (1.0,),
+            is_shared=self.granularity == "tensor",
+        )
+        wide = layout.tensor(np.broadcast_to(factors[:, :, None], aim.shape))
+        shared = tuple(a for a in range(wide.ndim) if a not in self._axes(site))
+        factor = wide.max(axis=shared, keepdims=True)
+        grid = replace(grid, scale=grid.scale * factor)
         kind = integer_type(grid.bits, is_symmetric=grid.is_symmetric)
         made = tensor.coded(encode(layout.tensor(levels).astype(kind), grid))
         weights = layout.matrices(tensor.start.astype(np.float64))
