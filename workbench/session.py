@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench import demo, jobs, opening
+from workbench import deciding, demo, jobs, opening
 from workbench.core import link
+from workbench.core.decision import decide, undecided
 from workbench.core.errors import UserError
 from workbench.core.history import Timeline, Visit, visited
 from workbench.core.model_file import glance
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from workbench.core.bins import TensorBins
+    from workbench.core.levels import Database
     from workbench.core.measurement import Progress
     from workbench.core.tensor import Site
     from workbench.lanes import Task
@@ -87,6 +89,8 @@ class Session(KeptState):
         self.task = self.lanes.submit(
             "session.opening", lambda task: opening.opening(self, task)
         )
+        if self.recipe.wish is not None:
+            self._survey()
 
     @property
     def can_undo(self) -> bool:
@@ -111,7 +115,12 @@ class Session(KeptState):
             gesture: What the edit is part of; the edits of one drag are undone as one.
         """
         at = time.monotonic()
-        self.lanes.post(lambda: self._go(self._timeline.edit(recipe, gesture, at)))
+
+        def edit() -> None:
+            answered = self._answered(recipe)
+            self._go(self._timeline.edit(answered, gesture, at))
+
+        self.lanes.post(edit)
 
     def undo(self) -> None:
         """Go back to the recipe before."""
@@ -291,6 +300,12 @@ class Session(KeptState):
         if self.recipe.has_repairs:
             self.preview()
 
+    def surveyed(self, database: Database | None) -> None:
+        """Take over every kernel's levels, and answer the wish; for deliveries."""
+        self.database = database
+        # Not a step to undo: the wish was one.
+        self._go(replace(self._timeline, now=self._answered(self.recipe)))
+
     def progressed(self, progress: Progress) -> None:
         """Take over the progress of a retraining; for deliveries."""
         self.progress = (*self.progress, progress)[-PROGRESS_KEPT:]
@@ -316,6 +331,31 @@ class Session(KeptState):
         elif timeline.now != earlier:
             self.remember()
 
+    def _answered(self, recipe: Recipe) -> Recipe:
+        """The recipe with what its wish over all tensors comes to, once that is known.
+
+        Until then it is asked for, and what was decided earlier stands.
+        """
+        if recipe.wish is None:
+            return undecided(recipe)
+        if self.database is None:
+            self._survey()
+        if self.database is None:
+            return recipe
+        self.decision = decide(recipe, self.database)
+        return self.decision.recipe
+
+    def _survey(self) -> None:
+        """Try every level of every kernel, on the task lane, unless that is under way.
+
+        Where the model is still being opened, that comes first.
+        """
+        if not self.is_surveying:
+            self.is_surveying = True
+            self.task = self.lanes.submit(
+                "wish.waiting", lambda task: deciding.surveying(self, task)
+            )
+
     def _select(self, chosen: tuple[str, ...]) -> None:
         if chosen != self.selection:
             self.selection = chosen
@@ -330,7 +370,7 @@ class Session(KeptState):
         """Take over the kernels; what was made of other ones is forgotten."""
         is_new = kernels.digests != self.digests
         if is_new:
-            self.set(before=None, bins={})
+            self.set(before=None, bins={}, database=None)
         elif self.before is not None:
             # The same numbers, but in the memory of what was read before.
             network = replace(self.before.network, made={})

@@ -57,6 +57,9 @@ class State(traitlets.HasTraits):
         progress: `Progress` reports of the running or last retraining.
         is_opening: Whether model and data are still being opened and measured.
         is_retraining: Whether one runs or waits.
+        is_surveying: Whether the levels of all kernels are being tried, or soon.
+        database: Those levels, a `Database`; None until they were tried.
+        decision: The last `Decision` of a wish over all tensors; None without one.
         is_calibrated: Whether ranges of activations are known.
         history: Every `Visit`.
         findings: What the check of the baseline found.
@@ -80,6 +83,9 @@ class State(traitlets.HasTraits):
     progress: Any = traitlets.Tuple()
     is_opening = traitlets.Bool(default_value=True)
     is_retraining = traitlets.Bool(default_value=False)
+    is_surveying = traitlets.Bool(default_value=False)
+    database = traitlets.Any(None)
+    decision = traitlets.Any(None)
     is_calibrated = traitlets.Bool(default_value=False)
     history: Any = traitlets.Tuple()
     findings: Any = traitlets.Tuple()

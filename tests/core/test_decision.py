@@ -1,5 +1,7 @@
 """One wish over all tensors: levels, the decision, and the user's word over it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from workbench.core.calibration import Gram
 from workbench.core.compress import compress
 from workbench.core.cost import sizes
 from workbench.core.decision import decide, range_of, undecided
-from workbench.core.edit import own_choice, set_knobs, switch_off
+from workbench.core.edit import own_choice, set_knobs, set_repair, switch_off
 from workbench.core.errors import UserError
 from workbench.core.levels import Survey
 from workbench.core.recipe import Recipe
@@ -113,8 +115,9 @@ def test_only_the_bits_that_are_allowed_are_chosen(model):
 def test_the_user_has_the_last_word(model):
     _, _, database = model
     path = "wide/kernel"
-    recipe = set_knobs(Recipe(wish=Wish(nbytes=1500)), "magnitude", sparsity=0.4)
+    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.4)
     recipe = set_knobs(recipe, "uniform", bits=5)
+    recipe = replace(recipe, wish=Wish(nbytes=1500))
     recipe = decide(recipe, database).recipe
     assert own_choice(recipe, "obs", path) is None
     recipe = set_knobs(recipe, "magnitude", path, sparsity=0.8, scope="tensor")
@@ -133,11 +136,20 @@ def test_the_user_has_the_last_word(model):
 def test_the_decision_is_written_down_and_read_back(model):
     _, _, database = model
     wish = Wish(nbytes=2000, bits=(8, 3))
-    recipe = decide(set_knobs(Recipe(wish=wish), "uniform", bits=5), database).recipe
+    recipe = replace(set_knobs(Recipe(), "uniform", bits=5), wish=wish)
+    recipe = decide(recipe, database).recipe
     assert sum(plan.is_decided for plan in recipe.plans) == len(database.levels)
     for style in ("json", "yaml"):
         assert Recipe.loads(recipe.dumps(style)) == recipe
     assert decide(recipe, database).recipe == recipe
+
+
+def test_a_hand_on_everything_takes_the_wish_back():
+    recipe = Recipe(wish=Wish(nbytes=1500))
+    assert set_knobs(recipe, "magnitude", sparsity=0.5).wish is None
+    assert switch_off(recipe, "uniform").wish is None
+    assert set_knobs(recipe, "uniform", "a/*", bits=4).wish == recipe.wish
+    assert set_repair(set_knobs(recipe, "reconstruct"), is_on=False).wish == recipe.wish
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ def summary(recipe: Recipe, lang: str) -> str:
         if values.get(knob) is not None and not is_other_face:
             label = say(f"knob.{step}.{knob}", lang)
             words.append(f"{label} {format(values[knob], form)}")
-    narrower = sum(plan.target != EVERYTHING for plan in recipe.plans)
+    own = [plan for plan in recipe.plans if not plan.is_decided]
+    narrower = sum(plan.target != EVERYTHING for plan in own)
     if narrower:
         words.append(say("chart.overrides", lang, count=narrower))
     training = recipe.retraining

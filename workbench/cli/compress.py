@@ -97,7 +97,7 @@ def _check_targets(recipe: Recipe, workload: Any) -> None:
     paths = [site.path for site in workload.sites]
     paths += [output.path for output in workload.outputs]
     for plan in recipe.plans:
-        if not any(map(plan.matches, paths)):
+        if not plan.is_decided and not any(map(plan.matches, paths)):
             raise UserError("cli.no_target", target=plan.target, known=paths[0])
 
 

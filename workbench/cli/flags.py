@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.wishes import add_wishes, wish_of
 from workbench.core.activations import ActivationQuantization
 from workbench.core.edit import set_knobs, set_repair
 from workbench.core.errors import UserError
@@ -77,6 +78,7 @@ def flags() -> Iterator[Flag]:
 
 def add_flags(parser: argparse.ArgumentParser, say: Callable[..., str]) -> None:
     """Give a parser a flag for every knob, in a group for each method."""
+    add_wishes(parser, say)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for flag in flags():
         if flag.owner not in groups:
@@ -103,6 +105,7 @@ def recipe_of(wish: argparse.Namespace) -> Recipe:
         UserError: If there is none, two that exclude each other, or a value does not
             fit.
     """
+    over_all = wish_of(wish)
     given = {flag: getattr(wish, flag.key) for flag in flags() if flag.key in wish}
     values = {flag: flag.value(word) for flag, word in given.items()}
     training = {f.field: v for f, v in values.items() if f.owner == "retraining"}
@@ -111,10 +114,12 @@ def recipe_of(wish: argparse.Namespace) -> Recipe:
         raise UserError("cli.recipe_and_flag", flag=next(iter(chosen)).name)
     if wish.recipe:
         recipe = _read(Path(wish.recipe))
-    elif chosen:
+    elif chosen or over_all:
         recipe = _assembled(chosen)
     else:
         raise UserError("cli.needs_recipe")
+    if over_all:
+        recipe = replace(recipe, wish=over_all)
     if wish.repair:
         recipe = set_repair(recipe, is_on=True)
     if wish.seed is not None:

@@ -16,15 +16,13 @@ from workbench.core.edit import EVERYTHING
 from workbench.core.frontier import Frontier, frontier
 from workbench.core.levels import FLOAT_BITS, Database, Level
 from workbench.core.plan import Choice, Plan
-from workbench.core.step import CODING, steps
+from workbench.core.step import CODING, PRUNING, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from workbench.core.recipe import Recipe
     from workbench.core.wish import Wish
-
-PRUNING = 10
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.core.activations import ActivationQuantization
 from workbench.core.knob import knobs
 from workbench.core.recipe import Choice, Plan, Recipe
-from workbench.core.step import CODING, steps
+from workbench.core.step import CODING, PRUNING, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,7 @@ def set_knobs(
         target: Glob of the plan that is changed, or made.
         **values: Knobs to set.
     """
+    recipe = _by_hand(recipe, step, target)
     plan = _plan(recipe, target)
     if step == "activations":
         earlier = plan.activations
@@ -62,6 +63,7 @@ def switch_off(recipe: Recipe, step: str, target: str = EVERYTHING) -> Recipe:
 
 def inherit(recipe: Recipe, step: str, target: str) -> Recipe:
     """The recipe without a target's own entry for a step."""
+    recipe = _by_hand(recipe, step, target)
     plan = _plan(recipe, target)
     if step == "activations":
         return _with(recipe, replace(plan, activations=None))
@@ -79,9 +81,8 @@ def set_repair(recipe: Recipe, *, is_on: bool) -> Recipe:
     recipe = change(recipe, "reconstruct")
     if wide_knobs(recipe, "uniform") is None:
         return recipe
-    if is_on:
-        return set_knobs(recipe, "uniform", rounding="feedback", range="mse")
-    return set_knobs(recipe, "uniform", rounding="nearest")
+    how = {"rounding": "feedback", "range": "mse"} if is_on else {"rounding": "nearest"}
+    return replace(set_knobs(recipe, "uniform", **how), wish=recipe.wish)
 
 
 def set_bits(recipe: Recipe, step: str, bits: int) -> Recipe:
@@ -113,6 +114,17 @@ def default_knobs(step: str) -> dict[str, Value]:
     """The knobs of a step where nothing is said."""
     owner = ActivationQuantization if step == "activations" else steps[step]
     return {name: getattr(owner(), name) for name in knobs(owner)}
+
+
+def _by_hand(recipe: Recipe, step: str, target: str) -> Recipe:
+    """The recipe without its wish over all tensors where a hand sets them all.
+
+    A wish decides how each is pruned and coded; both cannot be.
+    """
+    if target != EVERYTHING or step == "activations":
+        return recipe
+    is_decided = steps[step].phase in {PRUNING, CODING}
+    return replace(recipe, wish=None) if is_decided else recipe
 
 
 def _on(choice: Choice | None) -> Choice | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from workbench.core.tensor import CompressedTensor, Site
 
+PRUNING = 10
 CODING = 30
 
 

@@ -33,6 +33,7 @@ from workbench.panels.pruning import (
     sparsity_slider,
     threshold_slider,
 )
+from workbench.panels.wish import size_slider
 
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
@@ -183,4 +184,4 @@ def _budget(scope: Scope) -> ipywidgets.Widget:
     def update() -> None:
         control.show((session.budget or 0) / KILOBYTE)
 
-    return _group(control.widget)
+    return _group(*size_slider(scope), control.widget)

@@ -1,0 +1,96 @@
+"""A wish over all tensors from the session's side, on models of every form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.chain.models import case
+from workbench.core.edit import set_knobs
+from workbench.core.recipe import Recipe
+from workbench.core.wish import Wish
+from workbench.session import Session
+
+
+@pytest.mark.parametrize(
+    "name", ["nested", "shared", "gru", "two_inputs", "embedding", "separable"]
+)
+def test_a_size_is_answered_and_met(name):
+    given = case(name)
+    session = Session(given.model, given.data, is_kept=False)
+    assert session.original_sizes is not None
+    whole = session.original_sizes.float32.value
+    wish = Wish(nbytes=whole / 4)
+    session.edit(Recipe(wish=wish))
+    decided = session.recipe
+    assert decided.wish == wish
+    paths = {plan.target for plan in decided.plans if plan.is_decided}
+    assert paths == {site.path for site in session.sites}
+    before = session.before
+    assert before.recipe == decided
+    assert before.measurement.is_exact
+    assert before.sizes.entropy.value <= 1.1 * whole / 4
+    assert session.decision.nbytes <= whole / 4
+    # The next size needs no second survey.
+    database = session.database
+    session.edit(replace(decided, wish=Wish(nbytes=whole / 6)))
+    assert session.database is database
+    assert session.before.sizes.entropy.value < before.sizes.entropy.value
+    session.undo()
+    assert session.recipe == decided
+    session.edit(replace(decided, wish=None))
+    assert not session.recipe.plans
+    session.close()
+
+
+def test_a_wish_from_the_start_is_answered_once_the_model_is_open():
+    given = case("dense")
+    recipe = Recipe(wish=Wish(sparsity=0.6))
+    session = Session(given.model, given.data, recipe=recipe, is_kept=False)
+    assert session.before.network.sparsity >= 0.6
+    assert not session.can_undo
+    path = session.sites[0].path
+    session.edit(
+        set_knobs(session.recipe, "magnitude", path, sparsity=0.25, scope="tensor")
+    )
+    tensors = session.before.network.tensors
+    assert tensors[path].sparsity == pytest.approx(0.25, abs=0.01)
+    assert session.recipe.wish == recipe.wish
+    session.edit(set_knobs(session.recipe, "magnitude", sparsity=0.0))
+    assert session.recipe.wish is None
+    kept = session.before.network.tensors[session.sites[1].path]
+    np.testing.assert_array_equal(kept.dense, session.weights[session.sites[1].path])
+    session.close()
+
+
+def test_without_training_data_magnitudes_decide():
+    given = case("dense")
+    data = {key: x for key, x in given.data.items() if key.endswith("test")}
+    session = Session(given.model, data, is_kept=False)
+    session.edit(Recipe(wish=Wish(nbytes=500)))
+    assert session.before.sizes.entropy.value <= 550
+    assert session.before.network.skipped
+    session.close()
+
+
+def test_a_cancelled_survey_leaves_the_wish_unanswered():
+    given = case("dense")
+    session = Session(given.model, given.data, is_kept=False)
+    session.lanes.submit = _cancelled(session.lanes.submit)
+    session.edit(Recipe(wish=Wish(nbytes=500)))
+    assert session.database is None
+    assert not session.is_surveying
+    assert session.status.key == "wish.stopped"
+    assert not session.recipe.plans
+    session.close()
+
+
+def _cancelled(submit):
+    def cancelled(name, job):
+        def at_once(task):
+            task.cancel()
+            yield from job(task)
+
+        return submit(name, at_once)
+
+    return cancelled
