@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from workbench.core.compress import activation_grids, compress
 from workbench.core.cost import sizes
 from workbench.core.errors import UserError
+from workbench.core.groups import cuts_of, groups_of
 from workbench.core.history import Visit
 from workbench.core.in_turn import asking, repaired_in_turn
 from workbench.core.network import array_digest
+from workbench.core.shrinking import sizes_without
 from workbench.core.snapshot import Outcome
 
 if TYPE_CHECKING:
@@ -69,7 +71,12 @@ def _outcome(
 
 
 def _outcome_of(session: Session, recipe: Recipe, network: Network) -> Outcome:
-    return Outcome(recipe, network, sizes(network, session.other_parameters))
+    cuts = cuts_of(groups_of(session.sites), network)
+    if cuts:  # What is gone is in no file.
+        found = sizes_without(network, cuts, session.workload.others)
+    else:
+        found = sizes(network, session.other_parameters)
+    return Outcome(recipe, network, found)
 
 
 def _waiting(
@@ -135,9 +142,7 @@ def _training(
 def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery]:
     """Measure a retrained network."""
     network = retrained.network
-    outcome = Outcome(
-        retrained.recipe, network, sizes(network, session.other_parameters)
-    )
+    outcome = _outcome_of(session, retrained.recipe, network)
     yield lambda: session.set(
         retrained=retrained, after=_with_last_score(outcome, session.after)
     )

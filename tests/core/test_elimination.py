@@ -8,11 +8,12 @@ import pytest
 
 from workbench.core.calibration import Gram
 from workbench.core.compress import compress
+from workbench.core.cost import sizes
 from workbench.core.elimination import elimination
 from workbench.core.groups import Group, Part, cut, cuts_of
 from workbench.core.network import Network
 from workbench.core.recipe import Choice, Plan, Recipe
-from workbench.core.shrinking import shrunken
+from workbench.core.shrinking import shrunken, sizes_without
 from workbench.core.tensor import CompressedTensor, Site
 
 RNG = np.random.default_rng(0)
@@ -177,6 +178,23 @@ def test_the_cut_network_holds_what_was_kept(bits: int | None) -> None:
         np.testing.assert_array_equal(tensor.code.decode(), tensor.dense)
         assert small.digests[path] != network.digests[path]
     np.testing.assert_array_equal(cut(np.arange(HIDDEN), "a/bias", cuts), kept)
+
+
+def test_what_is_cut_out_costs_nothing() -> None:
+    sites, weights = chain()
+    network = made(
+        (Plan("*", (Choice.of("structured", sparsity=0.5),)),), sites, weights
+    )
+    cuts = cuts_of(sites["a/kernel"].groups, network)
+    biases = {"a/bias": np.zeros(HIDDEN), "b/bias": np.zeros(OUTPUTS)}
+    whole = sizes(network, HIDDEN + OUTPUTS)
+    small = sizes_without(network, cuts, biases)
+    kept = HIDDEN - len(cuts["a/bias", 0])
+    assert small.dense.value == 4 * (kept * (INPUTS + 1 + OUTPUTS) + OUTPUTS)
+    assert small.packed.value < whole.packed.value
+    for path, each in small.tensors.items():
+        assert each.float32 == whole.tensors[path].float32
+        assert each.weights == whole.tensors[path].weights
 
 
 def test_one_channel_stays_where_no_weight_is_left() -> None:

@@ -9,12 +9,14 @@ import pytest
 
 from tests.chain.models import accuracy, case
 from workbench.core.compress import compress
+from workbench.core.groups import groups_of
 from workbench.core.network import Network
-from workbench.core.recipe import Choice, Plan, Recipe
+from workbench.core.recipe import Choice, Plan, Recipe, Retraining
 from workbench.engine.layers import pack
 from workbench.engine.moments import MomentCalibrator
 from workbench.engine.realize import realize
 from workbench.engine.shrink import shrink
+from workbench.engine.trainer import Trainer
 from workbench.engine.workload import Workload, open_workload
 
 L = keras.layers
@@ -77,3 +79,79 @@ def test_the_smaller_model_computes_what_the_masked_one_does(
     for tensor in result.tensors.values():
         mask = np.ones(1) if tensor.mask is None else tensor.mask
         np.testing.assert_array_equal(tensor.code.decode() * mask, tensor.dense)
+
+
+def random_graph(seed: int) -> keras.Model:
+    """Convolutions in sums, concatenations and side branches, drawn by a seed."""
+    rng = np.random.default_rng(seed)
+    x = keras.Input((8, 8, 2))
+    ends = [L.Conv2D(4, 3, padding="same", activation="relu")(x)]
+    for _ in range(5):
+        y = ends[rng.integers(len(ends))]
+        kind = rng.integers(6)
+        if kind == 0:
+            y = L.Conv2D(int(rng.integers(2, 6)), 3, padding="same")(y)
+        elif kind == 1:
+            y = L.BatchNormalization()(L.DepthwiseConv2D(3, padding="same")(y))
+        elif kind == 2:
+            y = L.PReLU(shared_axes=[1, 2])(y)
+        elif kind == 3:
+            y = L.Concatenate()([y, ends[rng.integers(len(ends))]])
+        elif kind == 4:
+            other = L.SeparableConv2D(y.shape[-1], 3, padding="same")(ends[0])
+            y = keras.ops.relu(L.Add()([y, other]))
+        else:
+            scale = L.GlobalAveragePooling2D(keepdims=True)(y)
+            y = L.Multiply()([y, L.Dense(y.shape[-1], "sigmoid")(scale)])
+        ends.append(y)
+    y = L.Flatten()(L.AveragePooling2D(4)(ends[-1]))
+    parts = [y, L.GlobalMaxPooling2D()(ends[rng.integers(len(ends))])]
+    return keras.Model(x, L.Dense(3, "softmax")(L.Concatenate()(parts)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_random_graph_shrinks_to_the_same_function(seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    model = random_graph(seed)
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        low = 0.5 if "variance" in variable.name else -1.0
+        variable.assign(rng.uniform(low, 1.0, variable.shape))
+    x = rng.normal(size=(20, 8, 8, 2)).astype(np.float32)
+    workload = open_workload(model, (x, rng.integers(3, size=20)))
+    network = compress(
+        workload.sites, workload.weights, recipe(0.4), digests=workload.digests
+    )
+    assert groups_of(workload.sites)
+    small, result = shrink(workload, network)
+    masked, model = realize(workload, network), realize(small, result)
+    assert model.count_params() < masked.count_params()
+    np.testing.assert_allclose(
+        outputs(model, workload), outputs(masked, workload), atol=1e-5
+    )
+
+
+def test_a_model_whose_channels_all_stay_is_given_back() -> None:
+    form = case("attention")
+    workload = open_workload(form.model, form.data)
+    network = network_of(workload, recipe(0.5))
+    assert {one.reason for one in network.skipped} >= {"structure.layer"}
+    assert shrink(workload, network) == (workload, network)
+
+
+def test_what_retraining_keeps_at_zero_can_still_go() -> None:
+    form = case("residual")
+    workload = open_workload(form.model, form.data)
+    wish = recipe(0.5)
+    network = network_of(workload, wish)
+    training = Retraining(epochs=1, batch_size=32)
+    *_, last = Trainer(workload).run(network, training, recipe=wish)
+    assert last.best is not None
+    retrained = last.best.network
+    before, after = shrink(workload, network), shrink(workload, retrained)
+    shapes = [
+        {path: tensor.dense.shape for path, tensor in result.tensors.items()}
+        for _, result in (before, after)
+    ]
+    assert shapes[0] == shapes[1]
+    assert before[0].model.count_params() < workload.model.count_params()

@@ -57,8 +57,9 @@ def sizes_without(
     left = sum(cut(values, path, cuts).size for path, values in others.items())
     small = sizes(shrunken(network, cuts), left)
     tensors = {
-        path: replace(each, float32=tensor_sizes(network.tensors[path]).float32)
+        path: replace(each, float32=whole.float32, weights=whole.weights)
         for path, each in small.tensors.items()
+        for whole in [tensor_sizes(network.tensors[path])]
     }
     return replace(small, tensors=tensors)
 

@@ -12,7 +12,7 @@ from workbench.core.knob import Knob, knobs
 from workbench.core.step import steps
 from workbench.panels.controls import choice
 from workbench.panels.doctor import doctor
-from workbench.panels.figures import live_chart
+from workbench.panels.figures import live_chart, structure
 from workbench.panels.formula import formula
 from workbench.panels.measures import measures
 from workbench.panels.recipe_text import recipe_text
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def drawers(scope: Scope) -> ipywidgets.Widget:
-    """Doctor, classes, quantizer options, measures, formula, recipe, losses."""
+    """Doctor, classes, structure, options, measures, formula, recipe, losses."""
 
     def classes(seen: Toggle) -> ipywidgets.Widget:
         watched = ("before", "after", "original", "workload")
@@ -43,6 +43,7 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
         [
             first,
             drawer(scope, "classes", classes),
+            drawer(scope, "structure", lambda seen: structure(scope, seen)),
             drawer(scope, "quantizer", lambda _: _quantizer(scope)),
             drawer(scope, "measures", lambda seen: measures(scope, seen)),
             drawer(scope, "formula", lambda seen: formula(scope, seen)),

@@ -81,6 +81,13 @@ def tradeoff(scope: Scope) -> LiveFigure:
     return live
 
 
+def structure(scope: Scope, seen: ipywidgets.ToggleButton) -> LiveFigure:
+    """What moves together; choosing a bar selects its row."""
+    live = live_chart(scope, "structure", "before", "sites", seen=seen)
+    live.on_click(lambda path: scope.session.select((str(path),)))
+    return live
+
+
 def sparsity(scope: Scope) -> LiveFigure:
     """Sparsity of each tensor; choosing a bar selects its row."""
     live = live_chart(scope, "sparsity", "before", "selection")

@@ -1,0 +1,121 @@
+"""What moves together, and how many channels of it are left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.charts import charts
+from workbench.charts.style import axis, figure, soft
+from workbench.core.groups import gone, groups_of
+from workbench.text import say
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from workbench.charts import PlotlyJSON
+    from workbench.core.groups import Group
+    from workbench.core.snapshot import Snapshot
+
+_COLOURS = 6
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The channels of one group as one kernel has them.
+
+    Attributes:
+        path: Address of the kernel.
+        group: Number of the group, from 0.
+        is_input: Whether the kernel takes these channels; else it makes them, or keeps
+            them apart.
+        left: Channels that are left.
+        channels: Channels that there were.
+    """
+
+    path: str
+    group: int
+    is_input: bool
+    left: int
+    channels: int
+
+
+def bound_channels(snapshot: Snapshot) -> list[Bound]:
+    """What each kernel has of each group, in the order of the groups."""
+    masks: dict[str, NDArray[np.bool_] | None] = {}
+    if snapshot.before is not None:
+        tensors = snapshot.before.network.tensors
+        masks = {path: tensor.mask for path, tensor in tensors.items()}
+    kernels = {site.path for site in snapshot.sites}
+    found: list[Bound] = []
+    for number, group in enumerate(groups_of(snapshot.sites)):
+        lost = int(gone(group, masks).sum()) if masks else 0
+        left, channels = group.channels - lost, group.channels
+        for part in group.parts:
+            if part.path in kernels:
+                is_input = part.role == "takes"
+                found.append(Bound(part.path, number, is_input, left, channels))
+    return found
+
+
+@charts.add("structure")
+def draw_structure(snapshot: Snapshot) -> PlotlyJSON:
+    """A row a kernel: inputs to the left, outputs to the right, a colour a group."""
+    lang = snapshot.lang
+    bounds = bound_channels(snapshot)
+    groups = groups_of(snapshot.sites)
+    data: list[PlotlyJSON] = []
+    for number, group in enumerate(groups):
+        own = [bound for bound in bounds if bound.group == number]
+        colour = f"var(--wb-group-{number % _COLOURS + 1})"
+        for is_left in (True, False):
+            lengths = [b.left if is_left else b.channels - b.left for b in own]
+            data.append(
+                {
+                    "type": "bar",
+                    "orientation": "h",
+                    "x": [
+                        -length if bound.is_input else length
+                        for length, bound in zip(lengths, own, strict=True)
+                    ],
+                    "y": [bound.path for bound in own],
+                    "customdata": [bound.path for bound in own],
+                    "marker": {"color": colour if is_left else soft(colour)},
+                    "hovertext": _words(group, own, lang),
+                    "hoverinfo": "text",
+                }
+            )
+    paths = [site.path for site in snapshot.sites if site.groups]
+    return figure(
+        data,
+        axis(say("structure.x", lang), **({} if data else {"range": [-1, 1]})),
+        {
+            "automargin": True,
+            "autorange": "reversed",
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": paths,
+        },
+        barmode="relative",
+        showlegend=False,
+    )
+
+
+def _words(group: Group, own: list[Bound], lang: str) -> list[str]:
+    """For each kernel how much is left of it, and what it moves together with."""
+    paths = list(dict.fromkeys(bound.path for bound in own))
+    named = ", ".join(paths[:_MOST_NAMED])
+    names = named if len(paths) <= _MOST_NAMED else f"{named}, ..."
+    return [
+        say(
+            f"structure.{'inputs' if bound.is_input else 'outputs'}",
+            lang,
+            path=bound.path,
+            left=bound.left,
+            channels=group.channels,
+            together=names,
+        )
+        for bound in own
+    ]
