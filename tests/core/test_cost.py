@@ -8,7 +8,7 @@ import pytest
 from workbench.core.activations import OutputSite
 from workbench.core.affine import Grid, encode, grid_of, quantize
 from workbench.core.codes import Codebook, Float, LowRank
-from workbench.core.cost import sizes, tensor_sizes
+from workbench.core.cost import break_even, sizes, tensor_sizes
 from workbench.core.network import Network
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.core.work import work
@@ -207,7 +207,7 @@ def test_work_counts_widths_and_what_is_unknown():
 
 @pytest.mark.parametrize("bits", [2, 4, 8, 32])
 def test_a_bitmask_pays_from_a_sparsity_of_one_in_bits(bits):
-    level = 1 / bits
+    level = break_even(bits)
 
     def smallest(sparsity):
         weights = 200 * 500

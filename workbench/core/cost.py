@@ -146,6 +146,14 @@ def sizes(network: Network, other_parameters: int = 0) -> Sizes:
     )
 
 
+def break_even(bits: int) -> float:
+    """Sparsity from which on the best sparse encoding is smaller than the dense one.
+
+    It is the bitmask's: ``N + k b < N b`` where more than ``1 / b`` of N are zero.
+    """
+    return 1 / bits
+
+
 def tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
     """The sizes of one tensor; computed once for each."""
     known = _known.get(tensor)
