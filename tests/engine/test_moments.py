@@ -180,3 +180,14 @@ def test_the_size_of_a_batch_changes_nothing(name, monkeypatch):
     assert parts.count == whole.count
     np.testing.assert_allclose(parts.moments, whole.moments, atol=1e-4)
     np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-4)
+
+
+def test_where_room_is_short_the_widest_kernel_is_left_out(monkeypatch):
+    workload, (path,) = opened("dense")
+    widths = {site.path: Layout.of(site).inputs_count for site in workload.sites}
+    assert widths == {path: 4, "last/kernel": 45}
+    monkeypatch.setattr(moments, "BYTES", 4 * 45**2)
+    found = seen(workload)
+    assert found[path].gram is not None
+    assert found["last/kernel"].gram is None
+    assert found["last/kernel"].unseen == "repair.too_wide"
