@@ -16,7 +16,7 @@ Zero points stay, so that a pruned weight stays exactly zero. Source: Esser et a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -43,6 +43,31 @@ class Projection(NamedTuple):
     rounded: tf.Tensor
 
 
+class Trained(Protocol):
+    """One kernel under training, a single tensor or a product of several."""
+
+    variable: tf.Variable
+    parts: tuple[QuantizedWeights, ...]
+    trained: tuple[tf.Variable, ...]
+
+    def project(self) -> Any:
+        """Put what the network will hold into the model; inside a graph."""
+
+    def gradients(
+        self, gradient: tf.Tensor | None, projection: Any
+    ) -> Sequence[tf.Tensor | None]:
+        """Gradients for `trained` from the one at the model's variable; in a graph."""
+        ...
+
+    def weights(self) -> NDArray[np.float32]:
+        """The float weights, masked."""
+        ...
+
+    def tensor(self) -> CompressedTensor:
+        """The tensor that the network holds now."""
+        ...
+
+
 class QuantizedWeights:
     """One kernel under training.
 
@@ -53,6 +78,7 @@ class QuantizedWeights:
 
     Attributes:
         variable: The model's variable, as TensorFlow knows it.
+        parts: What is masked and on a grid by itself: this alone.
         trained: What the optimizer moves: the float weights, and the logarithm of the
             scales where there is a grid.
     """
@@ -65,6 +91,7 @@ class QuantizedWeights:
     ) -> None:
         """Start from the weights on the tensor's grid."""
         self.variable: tf.Variable = variable.value
+        self.parts: tuple[QuantizedWeights, ...] = (self,)
         self._tensor = tensor
         self._mask = None
         if tensor.mask is not None:

@@ -10,9 +10,10 @@ import keras
 import numpy as np
 
 from workbench.core.affine import grid_of_code, quantize
-from workbench.core.codes import Affine
+from workbench.core.codes import Affine, LowRank
 from workbench.core.network import array_digest
 from workbench.engine.batch_norm import fuse
+from workbench.engine.factored_weights import FactoredWeights
 from workbench.engine.fake_quantization import QuantizedActivations
 from workbench.engine.layers import clone, variables
 from workbench.engine.quantized_weights import QuantizedWeights
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.core.measurement import Retrained
     from workbench.core.network import Network
     from workbench.core.tensor import CompressedTensor
+    from workbench.engine.quantized_weights import Trained
     from workbench.engine.workload import Workload
 
 
@@ -49,7 +51,7 @@ class Student:
         """Copy the model and give it its values."""
         self.model = clone(workload.model)
         fuse(self.model)
-        self.kernels: dict[str, QuantizedWeights] = {}
+        self.kernels: dict[str, Trained] = {}
         self._network = network
         self._variables = variables(self.model)
         self._start = workload.weights if start is None else start.kernels
@@ -63,12 +65,12 @@ class Student:
             tensor = network.tensors[path]
             variable.assign(tensor.dense)
             if id(variable) in trained:
-                weights = self._start[path]
-                if start is None:
-                    weights = _behind(weights, tensor)
-                else:
-                    tensor = _on_trained_grid(tensor, start.network.tensors[path])
-                self.kernels[path] = QuantizedWeights(variable, weights, tensor)
+                earlier = start.network.tensors[path] if start else None
+                self.kernels[path] = (
+                    _factored(variable, tensor, earlier)
+                    if isinstance(tensor.code, LowRank)
+                    else _single(variable, self._start[path], tensor, earlier)
+                )
         _seed(self.model, seed)
         grids = network.activations
         places = [place for place in workload.places if place.site.path in grids]
@@ -111,6 +113,48 @@ class Student:
         }
 
 
+def _single(
+    variable: keras.Variable,
+    weights: NDArray[np.float32],
+    tensor: CompressedTensor,
+    trained: CompressedTensor | None,
+) -> QuantizedWeights:
+    """A kernel, or factor, under training.
+
+    Args:
+        variable: Where its values go.
+        weights: The float weights before any step, or those behind `trained`.
+        tensor: Mask and code to hold.
+        trained: What an earlier retraining made of it; None without one.
+    """
+    if trained is None:
+        return QuantizedWeights(variable, _behind(weights, tensor), tensor)
+    return QuantizedWeights(variable, weights, _on_trained_grid(tensor, trained))
+
+
+def _factored(
+    variable: keras.Variable,
+    tensor: CompressedTensor,
+    trained: CompressedTensor | None,
+) -> FactoredWeights:
+    """A product under training; it goes on from factors as they are on their grids."""
+    assert isinstance(tensor.code, LowRank)
+    factors = tensor.code.factors
+    before: list[CompressedTensor | None] = [None] * len(factors)
+    if trained is not None and isinstance(trained.code, LowRank):
+        before = list(trained.code.factors)
+    parts = [
+        _single(
+            keras.Variable(factor.dense, trainable=False, name="factor"),
+            factor.start if earlier is None else earlier.dense,
+            factor,
+            earlier,
+        )
+        for factor, earlier in zip(factors, before, strict=True)
+    ]
+    return FactoredWeights(variable, parts, tensor)
+
+
 def _behind(
     original: NDArray[np.float32], tensor: CompressedTensor
 ) -> NDArray[np.float32]:
@@ -150,6 +194,8 @@ def _on_trained_grid(
 
 def _digest(tensor: CompressedTensor) -> str:
     parts = [array_digest(tensor.dense)]
+    if isinstance(tensor.code, LowRank):
+        parts += [_digest(factor) for factor in tensor.code.factors]
     grid = grid_of_code(tensor.code)
     if grid is not None:
         parts += [array_digest(grid.scale), array_digest(grid.zero_point)]

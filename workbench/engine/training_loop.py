@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from workbench.engine.quantized_weights import Trained
     from workbench.engine.student import Student
 
 
@@ -37,7 +38,7 @@ class TrainingLoop:
     ) -> None:
         """Collect what is trained; the first call compiles."""
         self._student = student
-        self._kernels = tuple(student.kernels.values())
+        self._kernels: tuple[Trained, ...] = tuple(student.kernels.values())
         self._loss = loss
         self._from_logits = from_logits
         held = {id(kernel.variable) for kernel in self._kernels}
@@ -88,9 +89,9 @@ class TrainingLoop:
             AssertionError: If a pruned weight came back.
         """
         index = 0
-        for kernel in self._kernels:
-            kernel.check(*self._adam.moments(index))
-            index += len(kernel.trained)
+        for part in (part for kernel in self._kernels for part in kernel.parts):
+            part.check(*self._adam.moments(index))
+            index += len(part.trained)
 
     def _run(
         self,
