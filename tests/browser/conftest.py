@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.support import (
-    Recorder,
-    free_port,
-    launch,
-    serving,
-    write_notebook,
-)
+from tests.browser.support import Recorder, write_notebook
+from workbench.bench.pages import free_port, launch, serving
 from workbench.serve import notebooks
 
 CASES = Path(__file__).parent / "cases"
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.support import Server
+    from workbench.bench.pages import Server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,8 @@ from workbench import demo
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-    from tests.browser.support import Recorder, Server
+    from tests.browser.support import Recorder
+    from workbench.bench.pages import Server
 
 SECONDS = 1000
 MOST_BYTES = 6_000_000

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.support import open_notebook, serving, write_notebook
+from tests.browser.support import open_notebook, write_notebook
+from workbench.bench.pages import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-    from tests.browser.support import Recorder, Server
+    from tests.browser.support import Recorder
+    from workbench.bench.pages import Server
 
 CASES = Path(__file__).parent / "cases"
 DRAWN = "n => document.querySelectorAll('.wb-figure[data-drawn]').length >= n"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from playwright.sync_api import Page
 
-    from tests.browser.support import Server
+    from workbench.bench.pages import Server
 
 RUN = """
 async ([source, sent, thresholds, wishes]) => {
