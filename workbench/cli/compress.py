@@ -121,6 +121,9 @@ def _report(session: Session, voice: Voice) -> Report:
     outcome = session.result()
     assert outcome is not None, "The session has compressed."
     assert session.original_sizes is not None, "The session has opened the model."
+    from workbench.export.wbz import predicted
+
+    coded = predicted(session.workload, outcome.network)
     artifacts, now = session.saved.artifacts, session.snapshot()
     before = now.before and now.before.measurement
     after = now.after and now.after.measurement
@@ -132,7 +135,7 @@ def _report(session: Session, voice: Voice) -> Report:
         "after": numbers.measurement(after),
         "sparsity": outcome.network.sparsity,
         "tensors": numbers.tensors(session.sites, outcome.network, voice),
-        "sizes": numbers.sizes(session.original_sizes, outcome.sizes),
+        "sizes": numbers.sizes(session.original_sizes, outcome.sizes, coded),
         "files": [_file(one, voice) for one in artifacts],
         "findings": [finding.text(voice.lang) for finding in session.findings],
         "recipe": outcome.recipe.to_json(),

@@ -43,7 +43,7 @@ def quantity(amount: Quantity) -> dict[str, Any]:
     return {"bytes": int(amount.value), "provenance": amount.provenance}
 
 
-def sizes(original: Sizes, result: Sizes) -> dict[str, Any]:
+def sizes(original: Sizes, result: Sizes, coded: Quantity) -> dict[str, Any]:
     """What the original and the result take, by way of storing."""
     named = {
         "original": original.float32,
@@ -51,6 +51,7 @@ def sizes(original: Sizes, result: Sizes) -> dict[str, Any]:
         "dense": result.dense,
         "packed": result.packed,
         "entropy": result.entropy,
+        "coded": coded,
     }
     return {name: quantity(amount) for name, amount in named.items()}
 

@@ -14,6 +14,7 @@ from workbench.core.resolved import ResolvedRecipe, resolve
 from workbench.core.store import publish, write_atomic
 from workbench.export.artifact import Artifact, ExportJob, exporters
 from workbench.export.report import ReportInput, report
+from workbench.export.wbz import predicted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,10 +34,12 @@ class Bundle:
     Attributes:
         folder: The folder.
         artifacts: The exporters' files in it.
+        network: Digest of the network that they are of.
     """
 
     folder: Path
     artifacts: tuple[Artifact, ...]
+    network: str = ""
 
 
 def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
@@ -78,7 +81,7 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         told = _told(workload, outcome, snapshot, resolved, artifacts)
         write_atomic(draft / REPORT, report(told, snapshot.lang))
     moved = (replace(one, path=folder / one.path.name) for one in artifacts)
-    return Bundle(folder, tuple(moved))
+    return Bundle(folder, tuple(moved), network.digest)
 
 
 def _scored(one: Artifact, job: ExportJob, outcome: Outcome) -> Artifact:
@@ -132,4 +135,5 @@ def _told(
         artifacts=artifacts,
         history=snapshot.history,
         budget=snapshot.budget,
+        coded=predicted(workload, outcome.network),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.core.cost import Sizes
     from workbench.core.history import Visit
     from workbench.core.measurement import Measurement, MetricInfo
+    from workbench.core.quantity import Quantity
     from workbench.core.resolved import ResolvedRecipe
     from workbench.core.snapshot import Outcome
     from workbench.export.artifact import Artifact
@@ -55,6 +56,7 @@ class ReportInput:
         artifacts: The files that were written.
         history: Every setting that was tried.
         budget: Bytes that the user wanted to stay below; None for no budget.
+        coded: What the result takes entropy-coded, decodable; None where not known.
     """
 
     resolved: ResolvedRecipe
@@ -67,6 +69,7 @@ class ReportInput:
     artifacts: Sequence[Artifact] = ()
     history: Sequence[Visit] = ()
     budget: float | None = None
+    coded: Quantity | None = None
 
     @property
     def result(self) -> Outcome | None:

@@ -94,8 +94,9 @@ def sizes(given: ReportInput, words: ReportWords) -> str:
         rows += [
             ("dense", sizes.dense, "mark"),
             ("packed", sizes.packed, "mark"),
-            ("entropy", sizes.entropy, "mark"),
         ]
+        if given.coded is not None:
+            rows.append(("coded", given.coded, "mark"))
     drawn = [
         Bar(words.say(name), value.value, words.quantity(value), style=style)
         for name, value, style in rows

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import warnings
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from workbench.core.bitstream import Place, check_size, decode, encode
+from workbench.core.coded import stream_bytes
 from workbench.core.errors import UserError
 from workbench.core.network import array_digest
 from workbench.core.quantity import Quantity
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
     from workbench.core.affine import Grid
     from workbench.core.network import Network
+    from workbench.engine.workload import Workload
 
 _SAMPLES = 64
+_bare: WeakKeyDictionary[keras.Model, int] = WeakKeyDictionary()
 
 
 @exporters.add("wbz")
@@ -65,19 +69,35 @@ def pack(model: keras.Model, network: Network, known: Mapping[str, Any]) -> byte
     Raises:
         UserError: If the model carries code.
     """
-    import keras
-
     from workbench.engine.layers import values_of, variables
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        config = keras.saving.serialize_keras_object(model)
-    config = json.loads(json.dumps(config))
-    config.pop("compile_config", None)
+    config = _config(model)
     check_config(config, known)
     coded = _Coded(network)
     values = [coded.find(p, values_of(v)) for p, v in variables(model).items()]
     return packed(config, network.activations, encode(values))
+
+
+def predicted(workload: Workload, network: Network) -> Quantity:
+    """Bytes that the file of a network will take, without making it.
+
+    Args:
+        workload: The model that it comes from.
+        network: The network.
+    """
+    others = {**workload.others, **(network.others or {})}
+    stream = stream_bytes(network.tensors.values(), others.values())
+    grids = len(packed({}, network.activations, b"")) - len(packed({}, {}, b""))
+    total = _bare_bytes(workload.model) + grids + stream
+    return Quantity(total, "bytes", "estimated")
+
+
+def _bare_bytes(model: keras.Model) -> int:
+    """Bytes of a file of a model without values; computed once for each model."""
+    known = _bare.get(model)
+    if known is None:
+        known = _bare[model] = len(packed(_config(model), {}, b""))
+    return known
 
 
 def unpack(
@@ -153,6 +173,16 @@ class _Coded:
             if dense.tobytes() == values.tobytes():
                 return own
         return self._leaves.get(array_digest(values), values)
+
+
+def _config(model: keras.Model) -> dict[str, Any]:
+    """A model's architecture as JSON values, without how it was trained."""
+    import keras
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    return {key: value for key, value in config.items() if key != "compile_config"}
 
 
 def _place(variable: Any) -> Place:

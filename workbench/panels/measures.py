@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from workbench.core.coded import coded_bytes
 from workbench.core.noise import sqnr
 from workbench.core.work import work
+from workbench.export.wbz import predicted
 from workbench.panels import words
 from workbench.text import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from workbench.core.activations import OutputSite
+    from workbench.core.quantity import Quantity
     from workbench.core.snapshot import Outcome, Snapshot
+    from workbench.engine.workload import Workload
     from workbench.panels.scope import Scope
 
 
@@ -27,59 +30,90 @@ def measures(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
 
     def basis(snapshot: Snapshot) -> tuple[Any, ...]:
         outcome = snapshot.result
-        return scope.session.workload, outcome and outcome.network
+        saved = scope.session.saved
+        return scope.session.workload, outcome and outcome.network, saved
 
-    @scope.derive("before", "after", "workload", seen=seen, basis=basis)
+    @scope.derive("before", "after", "workload", "saved", seen=seen, basis=basis)
     def compute(snapshot: Snapshot) -> Callable[[], None]:
         workload = scope.session.workload
-        html = _html(snapshot, workload.outputs if workload else ())
+        html = _html(snapshot, workload, _written(scope, snapshot))
         return lambda: text.set_trait("value", html)
 
     return text
 
 
-def _html(snapshot: Snapshot, outputs: Sequence[OutputSite]) -> str:
+def _written(scope: Scope, snapshot: Snapshot) -> Quantity | None:
+    """Bytes of the compressed file, where the present result was saved as one."""
+    saved, result = scope.session.saved, snapshot.result
+    if saved is None or result is None or saved.network != result.network.digest:
+        return None
+    return next((one.bytes for one in saved.artifacts if one.format == "wbz"), None)
+
+
+def _html(
+    snapshot: Snapshot, workload: Workload | None, written: Quantity | None
+) -> str:
     lang = snapshot.lang
     outcome = snapshot.result
     if outcome is None:
         return ""
     sizes = outcome.sizes
-    rows = [
-        (name, words.size(quantity.value), words.badge(quantity.provenance, lang))
-        for name, quantity in (
-            ("float32", sizes.float32),
-            ("dense", sizes.dense),
-            ("packed", sizes.packed),
-            ("entropy", sizes.entropy),
-        )
+    original = snapshot.original_sizes or sizes
+    quantities = [
+        ("screen.measure.float32", sizes.float32),
+        ("screen.measure.dense", sizes.dense),
+        ("screen.measure.packed", sizes.packed),
     ]
+    if workload is not None:
+        quantities.append(("size.coded", predicted(workload, outcome.network)))
+    if written is not None:
+        quantities.append(("size.written", written))
+    rows = [
+        (
+            key,
+            f"{words.size(quantity.value)} "
+            f"({original.float32.value / max(quantity.value, 1):.3g}×)",
+            words.badge(quantity.provenance, lang),
+        )
+        for key, quantity in quantities
+    ]
+    outputs = workload.outputs if workload else ()
     done = work(snapshot.sites, outcome.network, outputs)
     rows += [
-        (name, f"{quantity.value:,.0f}", words.badge(quantity.provenance, lang))
-        for name, quantity in (
-            ("macs", done.macs),
-            ("kept_macs", done.kept_macs),
-            ("bops", done.bops),
+        (key, f"{quantity.value:,.0f}", words.badge(quantity.provenance, lang))
+        for key, quantity in (
+            ("screen.measure.macs", done.macs),
+            ("screen.measure.kept_macs", done.kept_macs),
+            ("screen.measure.bops", done.bops),
         )
     ]
     lines = "".join(
-        f"<tr><td>{escape(say(f'screen.measure.{name}', lang))}</td>"
+        f"<tr><td>{escape(say(key, lang))}</td>"
         f'<td class="wb-number">{value}</td><td>{badge}</td></tr>'
-        for name, value, badge in rows
+        for key, value, badge in rows
     )
-    return f'<table class="wb-table">{lines}</table>{_noise(snapshot, outcome)}'
+    return f'<table class="wb-table">{lines}</table>{_tensors(snapshot, outcome)}'
 
 
-def _noise(snapshot: Snapshot, outcome: Outcome) -> str:
-    """Signal to quantization-and-pruning noise of each tensor, in dB."""
+def _tensors(snapshot: Snapshot, outcome: Outcome) -> str:
+    """Each tensor's bytes by definition, and its signal to noise in dB."""
     lines = ""
     for site in snapshot.sites:
         tensor = outcome.network.tensors[site.path]
+        sizes = outcome.sizes.tensors[site.path]
         value = sqnr([snapshot.weights[site.path]], [tensor.dense])
-        lines += (
-            f"<tr><td>{escape(site.path)}</td>"
-            f'<td class="wb-number">{"∞" if isinf(value) else f"{value:.1f} dB"}</td>'
-            "</tr>"
+        cells = (
+            f"{sizes.dense:,}",
+            f"{sizes.packed:,} ({sizes.encoding})",
+            f"{coded_bytes(tensor):,}",
+            "∞" if isinf(value) else f"{value:.1f} dB",
         )
-    heads = f"<th>{escape(say('screen.column.path', snapshot.lang))}</th><th>SQNR</th>"
-    return f'<table class="wb-table"><tr>{heads}</tr>{lines}</table>'
+        numbers = "".join(f'<td class="wb-number">{cell}</td>' for cell in cells)
+        lines += f"<tr><td>{escape(site.path)}</td>{numbers}</tr>"
+    names = ("screen.column.path", "size.column.dense", "size.column.packed")
+    names += ("size.column.coded",)
+    heads = "".join(f"<th>{escape(say(name, snapshot.lang))}</th>" for name in names)
+    return (
+        f'<table class="wb-table"><tr>{heads}<th>SQNR</th></tr>{lines}</table>'
+        f'<p class="wb-note">{escape(say("size.ratios", snapshot.lang))}</p>'
+    )

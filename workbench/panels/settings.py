@@ -19,6 +19,7 @@ from workbench.core.knob import knobs
 from workbench.core.presets import MISTAKES, PRESETS
 from workbench.core.recipe import Recipe
 from workbench.core.step import steps
+from workbench.panels.break_even import break_even_note
 from workbench.panels.controls import (
     FLOAT_BITS,
     Control,
@@ -51,6 +52,7 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
     }
     pruning = _group(
         sliders["sparsity"].widget,
+        break_even_note(scope),
         sliders["threshold"].widget,
         pruning_scope(scope),
         repair(scope),
