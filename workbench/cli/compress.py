@@ -55,7 +55,7 @@ class _Spoken(Session):
             model, data, recipe=recipe, lang=voice.lang, is_kept=False, **options
         )
 
-    def opened(self, workload: Any, evaluator: Any) -> None:
+    def opened(self, workload: Any, evaluator: Any, kernels: Any) -> None:
         """Refuse what cannot be done before the long work."""
         _check_targets(self.recipe, workload)
         if self.recipe.retraining is not None:
@@ -63,7 +63,7 @@ class _Spoken(Session):
                 raise UserError("session.no_training_data")
             if workload.loss is None:
                 raise UserError("train.no_loss")
-        super().opened(workload, evaluator)
+        super().opened(workload, evaluator, kernels)
 
     @traitlets.observe("status")
     def _say_status(self, _: Any) -> None:
