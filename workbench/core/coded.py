@@ -45,7 +45,10 @@ def stream_bytes(
     tensors: Iterable[CompressedTensor], others: Iterable[NDArray[Any]]
 ) -> int:
     """Bytes of the stream of a model: kernels, and all other variables."""
-    return sum(map(coded_bytes, tensors)) + len(encode(list(others)))
+    parts = [leaf for tensor in tensors for leaf in leaves(tensor)]
+    small = [leaf for leaf in parts if leaf.dense.size <= LARGE]
+    large = [leaf for leaf in parts if leaf.dense.size > LARGE]
+    return len(encode([*small, *others])) + sum(map(coded_bytes, large))
 
 
 _known: WeakKeyDictionary[CompressedTensor, int] = WeakKeyDictionary()
