@@ -10,9 +10,11 @@ import keras
 import numpy as np
 
 from workbench.core.affine import grid_of_code, quantize
-from workbench.core.codes import Affine, LowRank
+from workbench.core.codebooks import coded
+from workbench.core.codes import Affine, Codebook, LowRank
 from workbench.core.network import array_digest
 from workbench.engine.batch_norm import fuse
+from workbench.engine.clustered_weights import ClusteredWeights, table_axes
 from workbench.engine.factored_weights import FactoredWeights
 from workbench.engine.fake_quantization import QuantizedActivations
 from workbench.engine.layers import clone, variables
@@ -127,9 +129,11 @@ def _single(
         tensor: Mask and code to hold.
         trained: What an earlier retraining made of it; None without one.
     """
+    is_clustered = isinstance(tensor.code, Codebook)
+    made = ClusteredWeights if is_clustered else QuantizedWeights
     if trained is None:
-        return QuantizedWeights(variable, _behind(weights, tensor), tensor)
-    return QuantizedWeights(variable, weights, _on_trained_grid(tensor, trained))
+        return made(variable, _behind(weights, tensor), tensor)
+    return made(variable, weights, _on_trained_grid(tensor, trained))
 
 
 def _factored(
@@ -163,10 +167,14 @@ def _behind(
     They are the original's, but where a step has put another value than plain rounding
     would: there they are that value.
     """
-    grid = grid_of_code(tensor.code)
-    if grid is None or not isinstance(tensor.code, Affine):
+    code, grid = tensor.code, grid_of_code(tensor.code)
+    if isinstance(code, Codebook):
+        again = coded(original, code.centroids, tuple(table_axes(code)))
+        is_same = again.indexes == code.indexes
+    elif grid is not None and isinstance(code, Affine):
+        is_same = quantize(original, grid) == code.q
+    else:
         return tensor.dense
-    is_same = quantize(original, grid) == tensor.code.q
     return _masked(np.where(is_same, original, tensor.dense), tensor)
 
 
@@ -181,7 +189,11 @@ def _masked(
 def _on_trained_grid(
     tensor: CompressedTensor, trained: CompressedTensor
 ) -> CompressedTensor:
-    """The tensor with scales that were learned already, where its grid is the same."""
+    """The tensor with what was learned already, where its grid or tables are alike."""
+    both = (tensor.code, trained.code)
+    if all(isinstance(code, Codebook) for code in both):
+        first, second = (code.centroids.shape for code in both)  # type: ignore[union-attr]
+        return replace(tensor, code=trained.code) if first == second else tensor
     ours, theirs = grid_of_code(tensor.code), grid_of_code(trained.code)
     is_alike = (
         ours is not None
@@ -196,6 +208,8 @@ def _digest(tensor: CompressedTensor) -> str:
     parts = [array_digest(tensor.dense)]
     if isinstance(tensor.code, LowRank):
         parts += [_digest(factor) for factor in tensor.code.factors]
+    if isinstance(tensor.code, Codebook):
+        parts.append(array_digest(tensor.code.centroids))
     grid = grid_of_code(tensor.code)
     if grid is not None:
         parts += [array_digest(grid.scale), array_digest(grid.zero_point)]
