@@ -85,7 +85,7 @@ def test_a_metric_of_the_user_has_its_direction(files, tmp_path, capsys):
     assert set(err.split()) == {"looking"}
 
 
-def test_compress_tells_all_that_the_issue_names(files, run, tmp_path):
+def test_compress_tells_sizes_and_accuracy(files, run, tmp_path):
     model, data = files
     out = tmp_path / "out"
     found = run("compress", model, "--data", data, "--out", out, *SETTINGS)
