@@ -14,12 +14,14 @@ from workbench.core.codes import Affine, LowRank
 from workbench.core.compress import compress
 from workbench.core.recipe import Choice, Plan, Recipe, Retraining
 from workbench.engine.layers import clone, custom_objects, variables
+from workbench.engine.live import LiveModel
 from workbench.engine.moments import MomentCalibrator
 from workbench.engine.realize import realize, realized
 from workbench.engine.student import Student
 from workbench.engine.trainer import Trainer
 from workbench.engine.workload import open_workload
 
+L = keras.layers
 # Every form, and what stays a product in it.
 WHOLE = {
     "nested": {},
@@ -111,6 +113,50 @@ def test_smaller_layers_compute_what_is_simulated(name: str, tmp_path: Any) -> N
     with keras.saving.custom_object_scope(custom_objects(workload.model)):
         again: Any = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(said(again, name), expected, atol=tolerance)
+
+
+def convolutions(stride: int, padding: str, dilation: int) -> keras.Model:
+    keras.utils.set_random_seed(5)
+    x = keras.Input((8, 8, 3), name="picture")
+    y = L.Conv2D(
+        12,
+        (3, 2),
+        strides=stride,
+        padding=padding,
+        dilation_rate=dilation,
+        activation="relu",
+        name="window",
+    )(x)
+    y = L.Conv2D(10, 1, strides=2, activation="tanh", name="point")(y)
+    y = L.EinsumDense("bhwc,cde->bhwde", (None, None, 4, 5), bias_axes="e", name="mix")(
+        y
+    )
+    y = L.EinsumDense("bhwde,def->bhwf", (None, None, 6), name="back")(y)
+    return keras.Model(
+        x, L.Dense(3, name="head")(L.GlobalAveragePooling2D(name="mean")(y))
+    )
+
+
+@pytest.mark.parametrize("step", ["svd", "tucker"])
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation"), [(1, "same", 1), (2, "valid", 1), (1, "same", 2)]
+)
+def test_strides_padding_and_activations_are_right(
+    step: str, stride: int, padding: str, dilation: int
+) -> None:
+    model = convolutions(stride, padding, dilation)
+    x = np.random.default_rng(1).normal(size=(20, 8, 8, 3)).astype(np.float32)
+    workload = open_workload(model, (x, np.arange(20) % 3))
+    network = network_of(workload, Choice.of(step, rank=0.5))
+    found = realized(workload, network)
+    assert found.whole == ()
+    live = LiveModel(workload)
+    live.assign(network)
+    np.testing.assert_allclose(
+        np.array(found.model(x)), np.asarray(live.predict([x])), atol=1e-5
+    )
+    kinds = [type(v).__name__ for v in found.model.layers]
+    assert kinds.count("Sequential") == (1 if step == "tucker" else 5)
 
 
 def test_factors_are_retrained_as_factors_and_kept_so(tmp_path: Any) -> None:

@@ -105,6 +105,20 @@ def agreed(
     return levels
 
 
+def spread(
+    tensors: Mapping[str, CompressedTensor],
+) -> dict[str, CompressedTensor]:
+    """The tensors by path, a product as its factors: ``PATH#0``, ``PATH#1``."""
+    found: dict[str, CompressedTensor] = {}
+    for path, tensor in tensors.items():
+        if isinstance(tensor.code, LowRank):
+            for place, part in enumerate(tensor.code.factors):
+                found[f"{path}#{place}"] = part
+        else:
+            found[path] = tensor
+    return found
+
+
 def second_rank(step: TensorStep, earlier: Sequence[TensorStep]) -> str | None:
     """Text key of why a step cannot follow earlier ones; None where it can."""
     is_second = any(one.phase == RANK_PHASE for one in earlier)

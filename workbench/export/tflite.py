@@ -16,6 +16,7 @@ import numpy as np
 
 from workbench.core.codes import Affine
 from workbench.core.errors import UserError
+from workbench.core.factors import spread
 from workbench.core.int8 import INT8_BITS
 from workbench.core.quantity import Quantity
 from workbench.core.store import write_atomic
@@ -102,7 +103,7 @@ def _make(job: ExportJob, kind: Kind) -> _Made:
     data, names = _float_file(job, 1 if loops else None, with_grids=kind == "int8")
     model = FlatModel(data)
     fix_reshapes(model)
-    found = find_kernels(model, network.tensors)
+    found = find_kernels(model, spread(network.tensors))
     notes: list[Note] = [Note.of("export.one_sample")] if loops else []
     integers = {stored.path for stored in found.values()}
     if kind == "int8":
@@ -203,9 +204,10 @@ def _width_notes(
     network: Network, kept: Sequence[Kept], integers: set[str]
 ) -> list[Note]:
     """What a user must know about the widths in the file."""
+    tensors = spread(network.tensors)
     coded = {
         path: tensor.bits
-        for path, tensor in network.tensors.items()
+        for path, tensor in tensors.items()
         if isinstance(tensor.code, Affine)
     }
     wide = [one.path for one in kept if one.stored_bits > INT8_BITS]
@@ -214,7 +216,7 @@ def _width_notes(
         "export.stored_as_8": narrow,
         "export.stored_as_16": wide,
         "export.left_float": [path for path in coded if path not in integers],
-        "export.not_quantized": [p for p in network.tensors if p not in coded],
+        "export.not_quantized": [p for p in tensors if p not in coded],
         "export.dynamic": [one.path for one in kept if one.is_dynamic],
     }
     return [

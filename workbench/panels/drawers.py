@@ -32,6 +32,10 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
         watched = ("before", "after", "original", "workload")
         return live_chart(scope, "classes", *watched, seen=seen)
 
+    def spectrum(seen: Toggle) -> ipywidgets.Widget:
+        watched = ("before", "sites", "selection")
+        return live_chart(scope, "spectrum", *watched, seen=seen)
+
     def losses(seen: Toggle) -> ipywidgets.Widget:
         return live_chart(scope, "losses", "progress", seen=seen)
 
@@ -44,6 +48,7 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
             first,
             drawer(scope, "classes", classes),
             drawer(scope, "structure", lambda seen: structure(scope, seen)),
+            drawer(scope, "spectrum", spectrum),
             drawer(scope, "quantizer", lambda _: _quantizer(scope)),
             drawer(scope, "measures", lambda seen: measures(scope, seen)),
             drawer(scope, "formula", lambda seen: formula(scope, seen)),
