@@ -119,3 +119,13 @@ def test_a_model_may_come_after_the_options():
 def test_names_are_not_abbreviated():
     with pytest.raises(UserError, match="--spars"):
         wish("--spars", "0.5")
+
+
+def test_two_codes_for_the_same_weights_are_refused(capsys):
+    words = ["compress", "m.keras", "--clustering-clusters", "8", "--bits", "4"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "--clustering-clusters" in said
+    assert "--bits" in said
+    assert len(said.strip().splitlines()) == 1
+    assert recipe_of(wish("--clustering-clusters", "8", "--activation-bits", "8"))

@@ -4,11 +4,14 @@ from workbench.core.activations import ActivationQuantization
 from workbench.core.edit import (
     inherit,
     is_repaired,
+    knobs_for,
+    leave_out,
     own_choice,
     set_bits,
     set_knobs,
     set_repair,
     switch_off,
+    switch_on,
     wide_knobs,
 )
 from workbench.core.errors import UserError
@@ -124,3 +127,28 @@ def test_repair_covers_pruning_and_whatever_is_rounded_then_or_later():
     assert not is_repaired(back)
     assert not back.has_repairs
     assert repaired.has_repairs
+
+
+@pytest.mark.parametrize("target", ["*", PATH])
+def test_repair_covers_whichever_step_codes(target):
+    recipe = set_knobs(Recipe(), "clustering", target, clusters=8)
+    repaired = set_repair(recipe, is_on=True)
+    expected = {"clusters": 8, "granularity": "tensor", "rounding": "feedback"}
+    assert knob_values(repaired, "clustering", PATH) == expected
+    ticked = switch_on(set_repair(Recipe(), is_on=True), "clustering", target)
+    coded = knob_values(ticked, "clustering", PATH)
+    assert coded is not None
+    assert coded["rounding"] == "feedback"
+    back = set_repair(repaired, is_on=False)
+    assert knob_values(back, "clustering", PATH) == expected | {"rounding": "nearest"}
+
+
+def test_what_is_left_out_says_so_only_where_it_must():
+    own = set_knobs(Recipe(), "n_of_m", PATH)
+    assert leave_out(own, "n_of_m", PATH) == Recipe()
+    wide = set_knobs(own, "n_of_m", pattern="1:4")
+    left = leave_out(wide, "n_of_m", PATH)
+    assert own_choice(left, "n_of_m", PATH) == Choice("n_of_m", is_off=True)
+    assert knobs_for(left, "n_of_m", PATH) is None
+    assert knobs_for(left, "n_of_m", "other/kernel") == {"pattern": "1:4"}
+    assert leave_out(left, "n_of_m") == Recipe(left.plans[1:])

@@ -17,10 +17,10 @@ from workbench.core.edit import set_knobs, set_repair
 from workbench.core.errors import UserError
 from workbench.core.knob import Knob, check_values, knobs
 from workbench.core.recipe import Recipe, Retraining
-from workbench.core.step import steps
+from workbench.core.step import CODING, steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from workbench.core.knob import Value
 
@@ -131,12 +131,23 @@ def _assembled(chosen: dict[Flag, Value]) -> Recipe:
     owners: dict[str, dict[str, Any]] = {}
     for flag, value in chosen.items():
         owners.setdefault(flag.owner, {})[flag.field] = value
+    if len(codes := _codes(chosen)) > 1:
+        raise UserError("cli.two_codes", first=codes[0], second=codes[1])
     recipe = Recipe()
     for owner, values in owners.items():
         if len(clash := _excluded(owner, values)) > 1:
             raise UserError("cli.exclude", first=clash[0], second=clash[1])
         recipe = set_knobs(recipe, owner, **values)
     return recipe
+
+
+def _codes(chosen: Iterable[Flag]) -> list[str]:
+    """A flag of each step that codes the weights, of which there may be one."""
+    first: dict[str, str] = {}
+    for flag in chosen:
+        if flag.owner != "activations" and steps[flag.owner].phase == CODING:
+            first.setdefault(flag.owner, flag.name)
+    return list(first.values())
 
 
 def _excluded(owner: str, values: dict[str, Value]) -> list[str]:

@@ -74,15 +74,38 @@ def inherit(recipe: Recipe, step: str, target: str) -> Recipe:
 def set_repair(recipe: Recipe, *, is_on: bool) -> Recipe:
     """The recipe with one-shot repair of everything, or without.
 
-    Kept weights are refitted, and where weights are quantized, rounding passes its
-    errors on, on the range with the least error.
+    Kept weights are refitted, and where weights are coded, rounding passes its errors
+    on, on the range with the least error.
     """
     change = set_knobs if is_on else switch_off
     recipe = change(recipe, "reconstruct")
-    if wide_knobs(recipe, "uniform") is None:
-        return recipe
-    how = {"rounding": "feedback", "range": "mse"} if is_on else {"rounding": "nearest"}
-    return replace(set_knobs(recipe, "uniform", **how), wish=recipe.wish)
+    for plan in recipe.plans:
+        for coder in plan.steps:
+            how = _rounding(coder.name, is_repaired=is_on)
+            if how and not (coder.is_off or plan.is_decided):
+                coded = set_knobs(recipe, coder.name, plan.target, **how)
+                recipe = replace(coded, wish=recipe.wish)
+    return recipe
+
+
+def switch_on(recipe: Recipe, step: str, target: str = EVERYTHING) -> Recipe:
+    """The recipe with a step applied to a target, repaired where the rest of it is."""
+    how = _rounding(step, is_repaired=True) if is_repaired(recipe) else {}
+    return set_knobs(recipe, step, target, **how)
+
+
+def leave_out(recipe: Recipe, step: str, target: str = EVERYTHING) -> Recipe:
+    """The recipe with a step not applied to a target; it says so only where it must.
+
+    Args:
+        recipe: The recipe to start from.
+        step: Name of the step.
+        target: ``*``, or the path of one tensor.
+    """
+    left = inherit(recipe, step, target)
+    if target == EVERYTHING or knobs_for(left, step, target) is None:
+        return left
+    return switch_off(left, step, target)
 
 
 def set_bits(recipe: Recipe, step: str, bits: int) -> Recipe:
@@ -110,6 +133,18 @@ def wide_knobs(recipe: Recipe, step: str) -> dict[str, Value] | None:
     return None if own is None else default_knobs(step) | dict(own.values)
 
 
+def knobs_for(recipe: Recipe, step: str, path: str) -> dict[str, Value] | None:
+    """Every knob of a step that one tensor takes; None where it does not take it.
+
+    Raises:
+        UserError: If the recipe asks for an order that undoes a step.
+    """
+    found = next((one for one in recipe.steps_for(path) if one.name == step), None)
+    if found is None:
+        return None
+    return {name: getattr(found, name) for name in knobs(type(found))}
+
+
 def default_knobs(step: str) -> dict[str, Value]:
     """The knobs of a step where nothing is said."""
     owner = ActivationQuantization if step == "activations" else steps[step]
@@ -125,6 +160,20 @@ def _by_hand(recipe: Recipe, step: str, target: str) -> Recipe:
         return recipe
     is_decided = steps[step].phase in {PRUNING, CODING}
     return replace(recipe, wish=None) if is_decided else recipe
+
+
+def _rounding(step: str, *, is_repaired: bool) -> dict[str, Value]:
+    """How a step that codes rounds where it is part of a repair, and where not."""
+    declared = knobs(steps[step])
+    wished = {"rounding": "feedback", "range": "mse"}
+    how: dict[str, Value] = {
+        name: word
+        for name, word in wished.items()
+        if name in declared and word in declared[name].choices
+    }
+    if "rounding" not in how:
+        return {}
+    return how if is_repaired else {"rounding": "nearest"}
 
 
 def _on(choice: Choice | None) -> Choice | None:

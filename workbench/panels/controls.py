@@ -125,7 +125,7 @@ def slider(  # noqa: PLR0913  # where it comes from, and what it moves
         min=knob.low,
         max=top,
         step=knob.step or 0.001,
-        readout_format=".1%" if name == "sparsity" else ".4f",
+        readout_format=".1%" if knob.high <= 1.0 else ".4f",
     )
     widget.add_class("wb-slider")
     return described(scope, f"knob.{step}.{name}", Control(widget, moved))
@@ -170,7 +170,7 @@ def picker(
     """
 
     def options() -> list[tuple[str, Any]]:
-        return [(scope.say(key), value) for key, value in keys.items()]
+        return [(scope.name(key), value) for key, value in keys.items()]
 
     control = Control(ipywidgets.Dropdown(options=options()), moved)
     scope.watch("lang", now=False)(lambda: control.relabel(options()))
@@ -191,5 +191,5 @@ def number(
 
 def described(scope: Scope, key: str, control: Control) -> Control:
     """A control with the words of a key, and its help, in the session's language."""
-    scope.watch("lang")(lambda: control.describe(scope.say(key), scope.help(key)))
+    scope.watch("lang")(lambda: control.describe(scope.name(key), scope.help(key)))
     return control

@@ -15,6 +15,7 @@ from workbench.panels.doctor import doctor
 from workbench.panels.figures import live_chart, structure
 from workbench.panels.formula import formula
 from workbench.panels.measures import measures
+from workbench.panels.methods import methods
 from workbench.panels.recipe_text import recipe_text
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def drawers(scope: Scope) -> ipywidgets.Widget:
-    """Doctor, classes, structure, options, measures, formula, recipe, losses."""
+    """Doctor, methods, classes, structure, options, measures, formula, losses."""
 
     def classes(seen: Toggle) -> ipywidgets.Widget:
         watched = ("before", "after", "original", "workload")
@@ -46,6 +47,7 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
     box = ipywidgets.VBox(
         [
             first,
+            drawer(scope, "methods", lambda _: methods(scope)),
             drawer(scope, "classes", classes),
             drawer(scope, "structure", lambda seen: structure(scope, seen)),
             drawer(scope, "spectrum", spectrum),

@@ -42,6 +42,10 @@ class Scope:
         """A sentence in the session's language."""
         return say(key, self.session.lang, **values)
 
+    def name(self, key: str) -> str:
+        """The words of a key; its last part where a third party brought no words."""
+        return self.say(key) if has(key) else key.rpartition(".")[2]
+
     def help(self, key: str) -> str:
         """The help for a key, empty where there is none."""
         return self.say(f"{key}.help") if has(f"{key}.help") else ""
