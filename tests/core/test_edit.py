@@ -139,6 +139,10 @@ def test_repair_covers_whichever_step_codes(target):
     coded = knob_values(ticked, "clustering", PATH)
     assert coded is not None
     assert coded["rounding"] == "feedback"
+    bits = set_bits(set_repair(Recipe(), is_on=True), "uniform", 4, target)
+    coded = knob_values(bits, "uniform", PATH)
+    assert coded is not None
+    assert (coded["rounding"], coded["range"]) == ("feedback", "mse")
     back = set_repair(repaired, is_on=False)
     assert knob_values(back, "clustering", PATH) == expected | {"rounding": "nearest"}
 

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from tests.chain.models import case
+from workbench.charts.style import summary
+from workbench.cli import main
 from workbench.core.codes import Codebook
 from workbench.core.edit import is_repaired, set_knobs, set_repair, wide_knobs
 from workbench.core.knob import knob, knobs
 from workbench.core.recipe import Recipe
 from workbench.core.step import TensorStep, steps
 from workbench.core.tensor import CompressedTensor, Site
+from workbench.panels.layer_table import layer_table
 from workbench.panels.methods import ELSEWHERE, methods
 from workbench.panels.scope import Scope
 from workbench.session import Session
@@ -177,7 +180,25 @@ def test_another_language_keeps_the_widgets(panel, session):
     assert session.recipe == set_knobs(Recipe(), "n_of_m", pattern="1:4")
 
 
-def test_a_third_partys_method_appears_by_itself(session, monkeypatch):
+def test_a_row_of_the_table_is_left_as_it_is_by_every_method(session):
+    scope = Scope(session, None)  # type: ignore[arg-type]
+    overrides: Any = layer_table(scope)
+    inherits, spares = overrides.children[1].children[-1].children
+    path = session.sites[-1].path
+    wide = set_repair(set_knobs(Recipe(), "clustering", clusters=4), is_on=True)
+    wide = set_knobs(wide, "n_of_m")
+    session.edit(set_knobs(wide, "uniform", path, bits=4))
+    session.select((path,))
+    spares.click()
+    assert session.recipe.steps_for(path) == ()
+    start = session.before.network.tensors[path].start
+    np.testing.assert_array_equal(session.before.network.tensors[path].dense, start)
+    inherits.click()
+    assert session.recipe == wide
+    scope.close()
+
+
+def test_a_third_partys_method_appears_by_itself(session, monkeypatch, capsys):
     @dataclass(frozen=True)
     class Halved(TensorStep):
         name: ClassVar[str] = "halved"
@@ -201,5 +222,8 @@ def test_a_third_partys_method_appears_by_itself(session, monkeypatch):
     values = wide_knobs(session.recipe, "halved")
     assert values == {"share": 0.25, "times": 2, "which": "last"}
     assert panel.tick("halved").description == "halved"
+    assert summary(session.recipe, "en") == "halved 25.0%"
+    assert main(["compress", "--help"]) == 0
+    assert "--halved-share" in capsys.readouterr().out
     session.edit(Recipe())
     scope.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.edit import EVERYTHING, wide_knobs
-from workbench.text import say
+from workbench.core.step import steps
+from workbench.text import named, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ def summary(recipe: Recipe, lang: str) -> str:
         if values.get(knob) is not None and not is_other_face:
             label = say(f"knob.{step}.{knob}", lang)
             words.append(f"{label} {format(values[knob], form)}")
+    words += _others(recipe, lang)
     own = [plan for plan in recipe.plans if not plan.is_decided]
     narrower = sum(plan.target != EVERYTHING for plan in own)
     if narrower:
@@ -39,6 +41,19 @@ def summary(recipe: Recipe, lang: str) -> str:
         epochs = training.epochs
         words.append(say("chart.retrained", lang, epochs=epochs, start=start))
     return ", ".join(words) or say("chart.untouched", lang)
+
+
+def _others(recipe: Recipe, lang: str) -> list[str]:
+    """The other methods that everything is asked for, each with its first knob."""
+    common = {step for step, _, _ in _SHOWN} | {"reconstruct"}
+    words: list[str] = []
+    for step in steps:
+        values = None if step in common else wide_knobs(recipe, step)
+        if values is not None:
+            level = next(iter(values.values()), "")
+            said = f"{level:.1%}" if isinstance(level, float) else str(level)
+            words.append(f"{named(f'knob.{step}', lang)} {said}".rstrip())
+    return words
 
 
 _SHOWN = (

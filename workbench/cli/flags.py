@@ -18,6 +18,7 @@ from workbench.core.errors import UserError
 from workbench.core.knob import Knob, check_values, knobs
 from workbench.core.recipe import Recipe, Retraining
 from workbench.core.step import CODING, steps
+from workbench.text import has
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -82,8 +83,12 @@ def add_flags(parser: argparse.ArgumentParser, say: Callable[..., str]) -> None:
     groups: dict[str, argparse._ArgumentGroup] = {}
     for flag in flags():
         if flag.owner not in groups:
-            groups[flag.owner] = parser.add_argument_group(say(f"knob.{flag.owner}"))
-        text = say(f"knob.{flag.owner}.{flag.field}.help") + _limits(flag.knob)
+            key = f"knob.{flag.owner}"
+            title = say(key) if has(key) else flag.owner
+            groups[flag.owner] = parser.add_argument_group(title)
+        key = f"knob.{flag.owner}.{flag.field}.help"
+        # A third party's method may bring no words.
+        text = (say(key) if has(key) else "") + _limits(flag.knob)
         common: dict[str, Any] = {
             "dest": flag.key,
             "default": argparse.SUPPRESS,

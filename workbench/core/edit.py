@@ -108,9 +108,9 @@ def leave_out(recipe: Recipe, step: str, target: str = EVERYTHING) -> Recipe:
     return switch_off(left, step, target)
 
 
-def set_bits(recipe: Recipe, step: str, bits: int) -> Recipe:
-    """The recipe at a bit width everywhere, repaired where the rest of it is."""
-    recipe = set_knobs(recipe, step, bits=bits)
+def set_bits(recipe: Recipe, step: str, bits: int, target: str = EVERYTHING) -> Recipe:
+    """The recipe at a bit width for a target, repaired where the rest of it is."""
+    recipe = set_knobs(recipe, step, target, bits=bits)
     return set_repair(recipe, is_on=True) if is_repaired(recipe) else recipe
 
 

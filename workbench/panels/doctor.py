@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from workbench.text import has, say
+from workbench.text import has, named, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +71,7 @@ def _skipped(snapshot: Snapshot) -> str:
     if outcome is None or not outcome.network.skipped:
         return ""
     lines = "".join(
-        f"<li>{escape(one.path)} ({escape(say(f'knob.{one.step}', snapshot.lang))}): "
+        f"<li>{escape(one.path)} ({escape(named(f'knob.{one.step}', snapshot.lang))}): "
         f"{escape(say(one.reason, snapshot.lang))}</li>"
         for one in outcome.network.skipped
     )

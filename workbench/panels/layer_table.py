@@ -8,7 +8,13 @@ import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
-from workbench.core.edit import EVERYTHING, inherit, own_choice, set_knobs, switch_off
+from workbench.core.edit import (
+    inherit,
+    own_choice,
+    set_bits,
+    set_knobs,
+    switch_off,
+)
 from workbench.core.knob import knobs
 from workbench.core.step import steps
 from workbench.frontend import module
@@ -24,8 +30,6 @@ if TYPE_CHECKING:
     from workbench.core.snapshot import Snapshot
     from workbench.core.tensor import CompressedTensor, Site
     from workbench.panels.scope import Scope
-
-METHODS = ("magnitude", "uniform")
 
 
 class LayerTable(AnyWidget):
@@ -144,7 +148,7 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
             lambda recipe, path: (
                 switch_off(recipe, "uniform", path)
                 if value == FLOAT_BITS
-                else set_knobs(recipe, "uniform", path, bits=value)
+                else set_bits(recipe, "uniform", value, path)
             ),
             "own bits",
         ),
@@ -186,16 +190,15 @@ def _own_sparsity(recipe: Recipe, path: str, tensor: CompressedTensor) -> float:
 
 
 def _inherit_all(recipe: Recipe, path: str) -> Recipe:
-    for step in METHODS:
+    for step in steps:
         recipe = inherit(recipe, step, path)
     return recipe
 
 
 def _spare(recipe: Recipe, path: str) -> Recipe:
-    """Leave a tensor as it is; with no wider plan there is nothing to leave out."""
-    for step in METHODS:
-        if own_choice(recipe, step, EVERYTHING) is not None:
-            recipe = switch_off(recipe, step, path)
-        else:
-            recipe = inherit(recipe, step, path)
+    """Leave a tensor as it is: what wider plans ask for is off."""
+    recipe = _inherit_all(recipe, path)
+    # One code that is off may bring back that of a wider plan.
+    while asked := recipe.steps_for(path):
+        recipe = switch_off(recipe, asked[0].name, path)
     return recipe

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from workbench.panels.views import Views
-from workbench.text import has, say
+from workbench.text import has, named, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ class Scope:
 
     def name(self, key: str) -> str:
         """The words of a key; its last part where a third party brought no words."""
-        return self.say(key) if has(key) else key.rpartition(".")[2]
+        return named(key, self.session.lang)
 
     def help(self, key: str) -> str:
         """The help for a key, empty where there is none."""

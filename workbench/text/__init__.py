@@ -43,6 +43,11 @@ def say(key: str, lang: str = "en", **values: object) -> str:
     return catalogue(lang if lang in LANGUAGES else "en")[key].format(**values)
 
 
+def named(key: str, lang: str = "en") -> str:
+    """The words for a key; its last part where a third party brought no words."""
+    return say(key, lang) if has(key) else key.rpartition(".")[2]
+
+
 def has(key: str) -> bool:
     """Whether the catalogues know a key."""
     return key in catalogue("en")
