@@ -7,5 +7,6 @@ types raises: an answer that cannot be used is said to be one.
 
 from workbench.lessons.feedback import Feedback
 from workbench.lessons.pruning import Pruning
+from workbench.lessons.quantization import Quantization
 
-__all__ = ["Feedback", "Pruning"]
+__all__ = ["Feedback", "Pruning", "Quantization"]

@@ -10,14 +10,14 @@ from workbench.core.edit import set_knobs
 from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
 from workbench.lessons import answers, figures, trial
-from workbench.lessons.feedback import Feedback
+from workbench.lessons.feedback import judged
 from workbench.lessons.guesses import ONE_EPOCH, deep_recipe
 from workbench.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.lessons.feedback import State, Table
+    from workbench.lessons.feedback import Feedback, State, Table
     from workbench.session import Session
 
 HALF_TOLERANCE = 0.01
@@ -164,7 +164,4 @@ def _said(
     values: Mapping[str, object],
     table: Table | None = None,
 ) -> Feedback:
-    """Why an answer is right, or a hint where it is wrong."""
-    kind = "why" if state == "right" else "hint"
-    text = say(f"lesson.{kind}.{name}", session.lang, **values)
-    return Feedback(state, text, session.lang, table)
+    return judged("lesson", session.lang, state, name, values, table=table)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.text import say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 State = Literal["right", "wrong", "missing", "shown"]
 
@@ -87,3 +90,46 @@ class Feedback:
         if not self.head:
             return text
         return say("lesson.joined", self.lang, first=head, second=text)
+
+
+def judged(  # noqa: PLR0913  # what a verdict is made of
+    area: str,
+    lang: str,
+    state: State,
+    name: str,
+    values: Mapping[str, object],
+    *,
+    table: Table | None = None,
+) -> Feedback:
+    """Why an answer is right, or a hint where it is wrong.
+
+    Args:
+        area: Where the lesson's sentences are.
+        lang: Language to say it in.
+        state: How the answer fared.
+        name: What the sentence is called, after ``why`` or ``hint``.
+        values: One value for each of its placeholders.
+        table: Numbers behind it.
+    """
+    kind = "why" if state == "right" else "hint"
+    return Feedback(state, say(f"{area}.{kind}.{name}", lang, **values), lang, table)
+
+
+def shown(
+    area: str,
+    lang: str,
+    name: str,
+    values: Mapping[str, object],
+    *,
+    table: Table | None = None,
+) -> Feedback:
+    """The truth beside a guess.
+
+    Args:
+        area: Where the lesson's sentences are.
+        lang: Language to say it in.
+        name: What the sentence is called, after ``reveal``.
+        values: One value for each of its placeholders.
+        table: Numbers behind it.
+    """
+    return Feedback("shown", say(f"{area}.reveal.{name}", lang, **values), lang, table)

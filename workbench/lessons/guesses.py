@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from workbench.core.edit import set_knobs
 from workbench.core.recipe import Recipe, Retraining
 from workbench.lessons import answers, figures, trial
-from workbench.lessons.feedback import Feedback, Table
+from workbench.lessons.feedback import shown
 from workbench.text import say
 
 if TYPE_CHECKING:
+    from workbench.lessons.feedback import Feedback, Table
     from workbench.session import Session
 
 THRESHOLD = 0.05
@@ -101,5 +102,4 @@ def deep_recipe() -> Recipe:
 def _shown(
     session: Session, name: str, table: Table | None = None, **values: object
 ) -> Feedback:
-    text = say(f"lesson.reveal.{name}", session.lang, **values)
-    return Feedback("shown", text, session.lang, table)
+    return shown("lesson", session.lang, name, values, table=table)

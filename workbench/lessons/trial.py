@@ -49,6 +49,9 @@ async def measured(session: Session, recipe: Recipe) -> Outcome:
         UserError: If it cannot be applied, or the setting was changed meanwhile.
     """
     await opened(session)
+    if recipe.has_repairs:
+        # Before calibration has seen the layers' inputs, the plain form stands in.
+        await _until(session, lambda: not session.is_opening)
     session.edit(recipe)
     await _until(
         session,
