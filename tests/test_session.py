@@ -216,6 +216,9 @@ def test_on_an_event_loop_sliders_stay_alive_while_retraining(dense):
         assert not session.is_retraining
         assert session.progress[-1].is_last
         assert session.progress[-1].epoch < 1000
+        # The weights are kept once, not with every report.
+        assert session.retrained is not None
+        assert {progress.best for progress in session.progress} == {None}
         await asyncio.to_thread(session.close)
         return session.status
 

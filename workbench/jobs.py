@@ -112,6 +112,7 @@ def _training(
     session: Session, task: Task, recipe: Recipe
 ) -> Generator[Delivery, None, Retrained | None]:
     """Retrain; returns the best weights, already kept and delivered."""
+    from workbench.engine.give_back import give_back
     from workbench.engine.trainer import Trainer
 
     yield session.saying("session.retraining")
@@ -132,6 +133,7 @@ def _training(
             best = progress.best
             session.keep(best)
         yield lambda p=progress: session.progressed(p)
+    give_back()
     # Before another retraining can be asked for, which may go on from this one.
     if best is not None:
         yield lambda: session.set(retrained=best)

@@ -307,8 +307,12 @@ class Session(KeptState):
         self._go(replace(self._timeline, now=self._answered(self.recipe)))
 
     def progressed(self, progress: Progress) -> None:
-        """Take over the progress of a retraining; for deliveries."""
-        self.progress = (*self.progress, progress)[-PROGRESS_KEPT:]
+        """Take over the progress of a retraining; for deliveries.
+
+        Weights of every better epoch would fill the memory: the last best are kept.
+        """
+        said = replace(progress, best=None)
+        self.progress = (*self.progress, said)[-PROGRESS_KEPT:]
 
     def visit(self, visit: Visit) -> None:
         """Add a visited setting to the history; for deliveries.

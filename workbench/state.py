@@ -54,7 +54,8 @@ class State(traitlets.HasTraits):
         before: The `Outcome` without retraining.
         after: The `Outcome` of the last retraining.
         retrained: The last `Retrained` network.
-        progress: `Progress` reports of the running or last retraining.
+        progress: `Progress` reports of the running or last retraining, without its
+            weights.
         is_opening: Whether model and data are still being opened and measured.
         is_retraining: Whether one runs or waits.
         is_surveying: Whether the levels of all kernels are being tried, or soon.
