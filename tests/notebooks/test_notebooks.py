@@ -47,6 +47,13 @@ ANSWERS = {
         "distance": "'farther'",
         "repaired": "3",
     },
+    "03-structure": {
+        "masked": "266200",
+        "units": "150",
+        "score": "'obs'",
+        "repair": "0.87",
+        "limit": "0.8",
+    },
 }
 
 

@@ -8,5 +8,6 @@ types raises: an answer that cannot be used is said to be one.
 from workbench.lessons.feedback import Feedback
 from workbench.lessons.pruning import Pruning
 from workbench.lessons.quantization import Quantization
+from workbench.lessons.structure import Structure
 
-__all__ = ["Feedback", "Pruning", "Quantization"]
+__all__ = ["Feedback", "Pruning", "Quantization", "Structure"]
