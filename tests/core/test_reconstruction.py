@@ -164,6 +164,23 @@ def test_repair_lowers_the_error_and_keeps_the_mean(kind, shape, axes):
     assert coded.code.decode().shape == shape
 
 
+def test_inputs_that_never_vary_are_no_fault():
+    rng = np.random.default_rng(0)
+    for count in (3, 40, 300):
+        given = rng.uniform(0.5, 2, count)
+        mean = given.astype(np.float32)[None]
+        moments = np.outer(given, given).astype(np.float32)[None]
+        gram = Gram(moments, mean, 1000, Bias("bias"))
+        hessian = gram.hessian()
+        assert np.linalg.eigvalsh(hessian).min() > 0
+        weights = rng.normal(size=(1, 4, count))
+        scale = np.full_like(weights, 0.1, dtype=np.float32)
+        grid = Grid(scale, np.zeros(scale.shape, np.int32), 4, True)
+        kept = np.ones(weights.shape, bool)
+        levels, _ = round_in_best_range(weights, kept, hessian, grid)
+        assert np.isfinite(levels).all()
+
+
 def test_without_calibration_nothing_is_repaired():
     site = Site("a", "dense", (4, 3), (1,))
     start = CompressedTensor.of(np.arange(12, dtype=np.float32).reshape(4, 3))

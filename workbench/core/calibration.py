@@ -111,11 +111,13 @@ class Gram:
     def _damping(self, damping: float) -> NDArray[np.float64]:
         """What is added to the diagonal of ``H``, (groups, 1)."""
         energy = np.einsum("gii->gi", self.moments).astype(np.float64)
+        # What float32 moments leave open is at most their trace, rounded; it is all
+        # there is of inputs that never vary, once their mean is taken out.
+        rounding = _ROUNDING * energy.sum(axis=-1, keepdims=True)
         if self.bias is not None:
             energy -= np.square(self.mean, dtype=np.float64)
-        # What float32 moments leave open is more where there are many inputs.
-        least = np.finfo(np.float32).eps * energy.shape[-1]
-        return max(damping, least) * energy.mean(axis=-1, keepdims=True) + _TINY
+        wished = damping * energy.mean(axis=-1, keepdims=True)
+        return np.maximum(wished, rounding) + _TINY
 
     @cached_property
     def _hessians(self) -> dict[float, NDArray[np.float64]]:
@@ -124,4 +126,6 @@ class Gram:
 
 
 _TINY = 1e-12
+# Of the moments, and of the mean that is taken out.
+_ROUNDING = 4 * float(np.finfo(np.float32).eps)
 _KEPT_BYTES = 2**25
