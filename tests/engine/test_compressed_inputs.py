@@ -7,11 +7,13 @@ import pytest
 from tests.chain.models import case, predict
 from workbench.core.edit import set_knobs, set_repair
 from workbench.core.recipe import Recipe
+from workbench.engine import compressed_inputs
 from workbench.engine.compressed_inputs import CompressedInputs
 from workbench.engine.realize import realize
 from workbench.session import Session
 
 PRUNED = set_knobs(Recipe(), "magnitude", sparsity=0.5)
+MORE = set_knobs(Recipe(), "magnitude", sparsity=0.7)
 REPAIRED = set_repair(PRUNED, is_on=True)
 ALONE = set_knobs(REPAIRED, "reconstruct", inputs="original")
 
@@ -47,6 +49,26 @@ def test_moments_are_those_of_the_models():
     np.testing.assert_allclose(gram.given[0], given.mean(0), atol=1e-4)
     first = inputs.stages(inputs.order)[0]
     assert drained(inputs.grams(first, network)) == {}, "Nothing is before it."
+    session.close()
+
+
+def test_what_is_remembered_has_a_limit(monkeypatch):
+    session = opened("dense")
+    inputs = CompressedInputs(session.workload, session.sites)
+    last = inputs.stages(inputs.order)[-1]
+    networks = []
+    for recipe in (PRUNED, ALONE):
+        session.edit(recipe)
+        networks.append(session.before.network)
+    first, _ = (drained(inputs.grams(last, network)) for network in networks)
+    assert drained(inputs.grams(last, networks[0])) is first
+    monkeypatch.setattr(compressed_inputs, "_REMEMBERED_BYTES", 1)
+    session.edit(MORE)
+    drained(inputs.grams(last, session.before.network))
+    again = drained(inputs.grams(last, networks[0]))
+    assert again is not first
+    for path, gram in first.items():
+        np.testing.assert_allclose(again[path].moments, gram.moments, atol=1e-6)
     session.close()
 
 

@@ -46,7 +46,8 @@ _WORK = 200_000_000_000
 _LARGEST_BYTES = 2**27
 _PARTS = 5
 _LOOPED = "recurrent_kernel"
-_REMEMBERED = 32
+# What repairs make of moments, and keep as long as these, takes some times as much.
+_REMEMBERED_BYTES = 2**25
 
 Sums = tuple[tf.Tensor, ...]
 
@@ -145,10 +146,18 @@ class CompressedInputs:
             zip(stage, zip(*[iter(totals)] * _PARTS, strict=True), strict=True)
         )
         grams = {path: self._gram(path, sums) for path, sums in parts.items()}
-        self._known[key] = grams
-        if len(self._known) > _REMEMBERED:
-            del self._known[next(iter(self._known))]
+        self._remember(key, grams)
         return grams
+
+    def _remember(self, key: str, grams: Mapping[str, Gram]) -> None:
+        """Keep moments for when they are asked for again; the oldest give way."""
+        self._known[key] = grams
+        sizes = {key: _nbytes(kept) for key, kept in self._known.items()}
+        total = sum(sizes.values())
+        while total > _REMEMBERED_BYTES and len(self._known) > 1:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            total -= sizes[oldest]
 
     def _totals(
         self, stage: Sequence[str], network: Network
@@ -255,6 +264,11 @@ class _Watched:
         call = watched(layer, note)
         if call is not None:
             layer.call = call
+
+
+def _nbytes(grams: Mapping[str, Gram]) -> int:
+    arrays = (a for g in grams.values() for a in (g.moments, g.cross, g.mean, g.given))
+    return sum(array.nbytes for array in arrays if array is not None)
 
 
 def _sums(before: tf.Tensor, after: tf.Tensor, most: tf.Tensor) -> Sums:
