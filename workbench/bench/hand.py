@@ -11,7 +11,7 @@ from workbench.core.recipe import Retraining
 from workbench.text import LANGUAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from numpy.random import Generator
 
@@ -56,15 +56,35 @@ class Hand:
         chances = [weight / sum(weights) for weight in weights]
         await self._acts[int(self._rng.choice(len(self._acts), p=chances))]()
 
-    async def act_each(self) -> None:
-        """Do each thing once, so that nothing is new afterwards."""
+    async def try_all(self, rest: Callable[[], Awaitable[None]]) -> None:
+        """Move each slider and do each thing once, so that nothing is new afterwards.
+
+        Args:
+            rest: Waits until all that was asked for is done.
+        """
+        session = self._session
+        # What is repaired is shown without it first: that is tried too.
+        session.edit(set_repair(session.recipe, is_on=True))
+        await rest()
+        for slider in self._sliders():
+            await self._move(slider)
+            await rest()
+        session.retrain(Retraining(epochs=1))
+        await rest()
         for act in self._acts:
             await act()
+        session.cancel()
+        await rest()
 
     async def _drag(self) -> None:
+        sliders = self._sliders()
+        await self._move(sliders[self._rng.integers(len(sliders))])
+
+    def _sliders(self) -> list[Any]:
+        return [part for part in _parts(self._view) if _is_slider(part)]
+
+    async def _move(self, slider: Any) -> None:
         """Take a slider from where it is to somewhere else, at 60 moves a second."""
-        sliders = [part for part in _parts(self._view) if _is_slider(part)]
-        slider = sliders[self._rng.integers(len(sliders))]
         name = _SLIDERS[slider._model_name]  # what kind of widget it is
         low, high = (slider.min, slider.max) if name == "value" else _ends(slider)
         start = getattr(slider, name)
