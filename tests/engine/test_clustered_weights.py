@@ -106,6 +106,7 @@ def test_retraining_keeps_codebook_and_mask_and_goes_on(name):
         for path, tensor in last.best.network.tensors.items():
             old, code = network.tensors[path], tensor.code
             assert isinstance(code, Codebook)
+            assert tensor.mask is not None
             assert np.unique(tensor.dense[tensor.dense != 0]).size <= 5
             np.testing.assert_array_equal(tensor.mask, old.mask)  # type: ignore[arg-type]
             np.testing.assert_array_equal(code.decode() * tensor.mask, tensor.dense)
