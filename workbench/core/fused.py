@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 LARGE = 2**18
 WIDTHS = 16
 _THREADS = min(4, os.cpu_count() or 1)
-_pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="compiled-loops")
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +214,7 @@ def in_parts(shape: tuple[int, ...], part: Part) -> list[Any]:
     ends = np.linspace(0, shape[axis], min(_THREADS, shape[axis]) + 1).astype(int)
     cuts = [slice(a, b) for a, b in pairwise(ends)]
     whole = slice(None)
-    jobs = [
-        _pool.submit(part, *((cut, whole) if axis == 0 else (whole, cut)))
-        for cut in cuts
-    ]
-    return [job.result() for job in jobs]
+    places = [(cut, whole) if axis == 0 else (whole, cut) for cut in cuts]
+    # No thread outlives the call: to start one is nothing beside a large tensor.
+    with ThreadPoolExecutor(len(places), "compiled-loops") as pool:
+        return list(pool.map(part, *zip(*places, strict=True)))

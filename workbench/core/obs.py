@@ -11,15 +11,13 @@ Source: Hassibi and Stork 1993; Frantar and Alistarh 2022, arXiv 2208.11580.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 from weakref import finalize
 
 import numpy as np
 
+from workbench.core.fused import in_parts
 from workbench.core.layout import Layout
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 # Multiplications of an elimination, about 4e9 a second: beyond, it is not exact.
 MOST_WORK = 3e10
 TOO_WIDE = "obs.too_wide"
-_THREADS = min(4, os.cpu_count() or 1)
-_pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="elimination")
 # Its own types leave the result open.
 _linalg = cast("Any", np.linalg)
 
@@ -98,24 +94,25 @@ def eliminate(
         The inputs in the order in which each row gives them up, and what each adds to
         the row's error ``(w - w') H (w - w')``; both of the shape of `weights`.
     """
-    from workbench.core.obs_kernel import eliminate as run
-
     order = np.empty(weights.shape, np.int32)
     costs = np.empty(weights.shape, np.float64)
     for group, h in enumerate(hessian):
         inverse: Matrices = _linalg.inv(h)
         inverse = (inverse + inverse.T) / 2
-        rows = len(weights[group])
-        ends = np.linspace(0, rows, min(_THREADS, rows) + 1).astype(int)
-        parts = [slice(a, b) for a, b in pairwise(ends)]
-        w, taken, cost = weights[group], order[group], costs[group]
-        jobs = [
-            _pool.submit(run, w[part], inverse, taken[part], cost[part])
-            for part in parts
-        ]
-        for job in jobs:
-            job.result()
+        _eliminate(weights[group], inverse, order[group], costs[group])
     return order, costs
+
+
+def _eliminate(
+    weights: Matrices, inverse: Matrices, order: NDArray[np.int32], costs: Matrices
+) -> None:
+    """Fill in order and costs of one group, some rows on each processor."""
+    from workbench.core.obs_kernel import eliminate as run
+
+    def part(rows: slice, _: slice) -> None:
+        run(weights[rows], inverse, order[rows], costs[rows])
+
+    in_parts((len(weights), 1), part)
 
 
 def _elimination(weights: NDArray[np.float32], site: Site, gram: Gram) -> Elimination:
