@@ -80,8 +80,9 @@ async def _soaked(model: Path, data: Path, seconds: float, say: Say) -> list[Res
         faults.watch(view.session)
         try:
             acts, memory = await _used(view, seconds, say)
-            evaluator = view.session.evaluator
-            kept, most = evaluator.cached_bytes, evaluator.cache_bytes
+            # No name for the evaluator: it would outlive what it belongs to.
+            kept = view.session.evaluator.cached_bytes
+            most = view.session.evaluator.cache_bytes
         finally:
             view.close()
         del view
@@ -89,9 +90,9 @@ async def _soaked(model: Path, data: Path, seconds: float, say: Say) -> list[Res
         for _ in range(2):
             await asyncio.sleep(0.5)
             gc.collect()
-    for line in faults.said:
-        _log.error(line)
     left = {thread for thread in threading.enumerate() if thread not in threads}
+    for line in (*faults.said, *(f"thread left: {thread.name}" for thread in left)):
+        _log.error(line)
     return [
         Result("acts", acts, LEAST_ACTS_PER_S * seconds, "acts", is_limit=False),
         Result("memory_growth", 100 * growth(memory), 5, "%"),
