@@ -16,6 +16,8 @@ from workbench.cli import main
 from workbench.core.errors import UserError
 from workbench.session import Session
 
+MOST_GROWN_IN_A_MINUTE = 10.0
+
 
 @pytest.mark.slow
 def test_a_minute_of_random_use():
@@ -24,6 +26,9 @@ def test_a_minute_of_random_use():
         [sys.executable, *words], capture_output=True, text=True, check=True
     )
     results = json.loads(done.stdout)["results"]
+    # A minute is not past the warm-up; a leak would still show.
+    grown = results.pop("memory_growth")["value"]
+    assert grown < MOST_GROWN_IN_A_MINUTE, results
     assert [name for name, result in results.items() if not result["holds"]] == [], (
         results,
         done.stderr,
