@@ -1,0 +1,158 @@
+"""What a recipe makes of a session's model: its network, and what that takes.
+
+Each layer is repaired by itself first, which is quick, and then all of them in turn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.core.compress import activation_grids, compress
+from workbench.core.cost import sizes
+from workbench.core.errors import UserError
+from workbench.core.groups import cuts_of, groups_of
+from workbench.core.in_turn import asking, repaired_in_turn
+from workbench.core.network import array_digest
+from workbench.core.shrinking import sizes_without
+from workbench.core.snapshot import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from workbench.core.affine import Grid
+    from workbench.core.measurement import Retrained
+    from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
+    from workbench.core.tensor import Site
+    from workbench.session import Session
+
+
+def outcome_of(session: Session, recipe: Recipe, network: Network) -> Outcome:
+    """A network with what it takes; channels that are gone take nothing."""
+    cuts = cuts_of(groups_of(session.sites), network)
+    if cuts:
+        found = sizes_without(network, cuts, session.workload.others)
+    else:
+        found = sizes(network, session.other_parameters)
+    return Outcome(recipe, network, found)
+
+
+def network_for(
+    session: Session, recipe: Recipe, start: Retrained | None = None
+) -> Network:
+    """The network that a recipe makes, each repair carried through.
+
+    Args:
+        session: Whose model it is.
+        recipe: What to do.
+        start: Retrained weights to start from; None for the original's.
+
+    Raises:
+        UserError: As for `compressed`.
+    """
+    network = compressed(session, recipe, start)
+    if start is not None or not recipe.has_repairs:
+        return network
+    work = in_turn(session, recipe, network)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def in_turn(
+    session: Session, recipe: Recipe, network: Network
+) -> Generator[None, None, Network]:
+    """Repair layer after layer, on what the compressed ones before it give.
+
+    Args:
+        session: Whose model it is.
+        recipe: What to do.
+        network: What it has made with each layer repaired by itself.
+
+    Yields:
+        Nothing, after each batch of samples; closing the generator stops it.
+
+    Returns:
+        The network; the same where nothing asks for it or there is nothing to see.
+    """
+    sites = session.sites
+    if not session.can_train or not asking(network, sites, recipe):
+        return network
+    inputs = session.compressed_inputs()
+
+    def again(sites: Sequence[Site], previous: Network) -> Network:
+        return _from_original(session, sites, recipe, previous)
+
+    return (yield from repaired_in_turn(network, sites, recipe, inputs, again))
+
+
+def compressed(
+    session: Session,
+    recipe: Recipe,
+    start: Retrained | None = None,
+    *,
+    earlier: Outcome | None = None,
+    is_plain: bool = False,
+) -> Network:
+    """The network that a recipe makes of the original, or of retrained weights.
+
+    Each layer is repaired by itself.
+
+    Args:
+        session: Whose model it is.
+        recipe: What to do.
+        start: The retrained weights; None for the original's.
+        earlier: What to take unchanged tensors over from; None for `session.before`.
+        is_plain: Whether to leave out repairs, for a first look.
+
+    Raises:
+        UserError: If the recipe quantizes activations and no training data is there
+            to calibrate on.
+    """
+    if start is not None:
+        return compress(
+            session.sites,
+            start.kernels,
+            recipe,
+            digests={path: array_digest(w) for path, w in start.kernels.items()},
+            activations=_grids(session, recipe),
+            others=start.network.others,
+            biases=start.network.others,
+            is_plain=is_plain,
+        )
+    before = earlier or session.before
+    previous = before.network if before else None
+    return _from_original(session, session.sites, recipe, previous, is_plain=is_plain)
+
+
+def _from_original(
+    session: Session,
+    sites: Sequence[Site],
+    recipe: Recipe,
+    previous: Network | None,
+    *,
+    is_plain: bool = False,
+) -> Network:
+    workload = session.workload
+    return compress(
+        sites,
+        session.weights,
+        recipe,
+        digests=session.digests,
+        activations=_grids(session, recipe),
+        biases=workload.others if workload else None,
+        previous=previous,
+        is_plain=is_plain,
+    )
+
+
+def _grids(session: Session, recipe: Recipe) -> dict[str, Grid]:
+    """The grids of activations, from what calibration saw."""
+    workload = session.workload
+    if workload is None or not recipe.has_activations:
+        return {}
+    if workload.data.train is None:
+        raise UserError("session.no_calibration")
+    return activation_grids(workload.outputs, recipe, session.seen)
