@@ -168,6 +168,7 @@ def _calibration_note(scope: Scope) -> ipywidgets.Widget:
         session = scope.session
         is_off = session.workload is not None and not session.can_train
         note.value = scope.say("session.no_calibration") if is_off else ""
+        (note.remove_class if is_off else note.add_class)("wb-hidden")
 
     return note
 

@@ -40,7 +40,6 @@ def size_slider(scope: Scope) -> list[ipywidgets.Widget]:
         return [(scope.say("wish.off"), OFF), *named]
 
     widget = ipywidgets.SelectionSlider(options=options(), value=OFF)
-    widget.add_class("wb-slider")
     control = described(scope, "wish.slider", Control(widget, moved))
     scope.watch("lang", "sites", now=False)(lambda: control.relabel(options()))
 
