@@ -32,7 +32,8 @@ test: .venv/dev.stamp
 	@CHROMIUM=$$(.ci/browser $(bin)/python) || exit 1; export CHROMIUM; \
 	status=0; \
 	$(MAKE) --no-print-directory lint || status=1; \
-	$(bin)/python -m pytest || status=1; \
+	$(bin)/python -m pytest --numprocesses auto --maxprocesses 4 \
+	    --dist loadgroup --no-loadscope-reorder || status=1; \
 	exit $$status
 
 # Ten gigabytes of environments and half an hour; --only and --models take pieces.

@@ -13,9 +13,18 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: while a browser is driven, an event loop is running.
+# What takes longest begins first, so that two workers end together.
+FIRST = ("browser", "notebooks", "chain", "bad_inputs")
 
-    A session that finds one works on its lanes instead of inline.
-    """
-    items.sort(key=lambda item: "browser" in item.path.parts)
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests share a worker, and so do all that drive the one browser."""
+    items.sort(key=_turn)
+    for item in items:
+        group = item.path.parent if _turn(item) == 0 else item.path
+        item.add_marker(pytest.mark.xdist_group(str(group)))
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)

@@ -30,9 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium, closed after the last test of this folder.
+
+    An event loop is running while it is open; a session that finds one works on its
+    lanes instead of inline.
+    """
     with sync_playwright() as playwright:
         opened = launch(playwright)
         yield opened
