@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.checkpoint import from_arrays, to_arrays
 from workbench.core.history import Timeline, Visit
-from workbench.core.store import SessionStore, home, write_atomic, writing
+from workbench.core.session_store import SessionStore
+from workbench.core.store import home, write_atomic, writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
