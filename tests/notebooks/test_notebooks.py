@@ -73,15 +73,40 @@ def in_chinese(path):
     return path.with_name(path.name.replace(".ipynb", ".zh.ipynb"))
 
 
-def executed(notebook, tmp_path, monkeypatch):
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
-    client = NotebookClient(
-        notebook,
-        timeout=TIMEOUT_SECONDS,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(FOLDER)}},
-    )
-    return client.execute()
+class Kernel:
+    """A running kernel that executes one cell after the other."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def run(self, source):
+        """What a cell shows, in every form that it shows it in; it must not fail."""
+        cell = nbformat.v4.new_code_cell(source)
+        self._client.nb = nbformat.v4.new_notebook(cells=[cell])
+        self._client.execute_cell(cell, 0)  # raises what the cell raises
+        assert [o for o in cell.outputs if o.get("name") == "stderr"] == [], source
+        return html(cell)
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """One kernel for all notebooks: each begins without the names of the others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(tmp_path_factory.mktemp("home")))
+        client = NotebookClient(
+            nbformat.v4.new_notebook(),
+            timeout=TIMEOUT_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(FOLDER)}},
+        )
+        with client.setup_kernel():
+            yield Kernel(client)
+
+
+@pytest.fixture
+def fresh(kernel):
+    yield kernel
+    kernel.run("%reset -f")
 
 
 def html(cell):
@@ -156,36 +181,49 @@ def test_both_languages_are_in_step(path):
         assert not CHINESE.search(one.source), one.id
 
 
+def answered(cell, answers):
+    """A cell with the answer in the place of the dots."""
+    bits = f"bits = {answers.get(f'{cell.id}.bits')}"
+    source = cell.source.replace("bits = ...", bits)
+    return source.replace("= ...", f"= {answers[cell.id]}")
+
+
+def test_every_notebook_is_executed():
+    executed = [FOLDER / "dashboard.ipynb", *IN_ENGLISH, *map(in_chinese, IN_ENGLISH)]
+    assert sorted(executed) == NOTEBOOKS
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_runs_whole(path, tmp_path, monkeypatch):
-    done = executed(read(path), tmp_path, monkeypatch)
-    for cell in code(done):
-        assert [o for o in cell.outputs if o.output_type == "error"] == []
-        assert [o for o in cell.outputs if o.get("name") == "stderr"] == [], cell.id
-    for cell in filter(is_asked, code(done)):
-        assert say("lesson.missing", language(path)) in html(cell), cell.id
-    shown = [cell for cell in code(done) if "await lesson." in cell.source]
-    for cell in shown:
-        state = "missing" if is_asked(cell) else "shown"
-        assert f'data-state="{state}"' in html(cell), html(cell)
+def test_the_dashboard_runs_whole(fresh):
+    cells = code(read(FOLDER / "dashboard.ipynb"))
+    *_, shown = [fresh.run(cell.source) for cell in cells]
+    assert "VBox" in shown, shown
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", IN_ENGLISH, ids=lambda path: path.name)
-def test_right_answers_are_found_right(path, tmp_path, monkeypatch):
-    notebook = read(path)
-    answers = ANSWERS[path.stem]
-    for cell in filter(is_asked, code(notebook)):
-        if "bits = ..." in cell.source:
-            bits = f"bits = {answers[f'{cell.id}.bits']}"
-            cell.source = cell.source.replace("bits = ...", bits)
-        cell.source = cell.source.replace("= ...", f"= {answers[cell.id]}")
-    done = executed(notebook, tmp_path, monkeypatch)
-    for cell in code(done):
-        if "lesson.check" in cell.source:
-            assert 'data-state="right"' in html(cell), html(cell)
-        elif "lesson.reveal" in cell.source:
-            assert 'data-state="shown"' in html(cell), html(cell)
-    total = sum("lesson.check" in cell.source for cell in code(done))
-    assert say("lesson.summary", done=total, total=total) in html(code(done)[-1])
+def test_a_lesson_runs_whole_in_both_languages(path, fresh):
+    """Cell by cell: the Chinese one, the English one, then it with the right answer.
+
+    The code is the same but for the language, so that one opened model serves both.
+    """
+    pairs = zip(code(read(path)), code(read(in_chinese(path))), strict=True)
+    total, shown = 0, ""
+    for one, other in pairs:
+        if "dashboard(" in one.source:
+            fresh.run(one.source)
+            continue
+        state = "missing" if is_asked(one) else "shown"
+        for lang, cell in (("zh", other), ("en", one)):
+            fresh.run(f"lesson.session.lang = {lang!r}")
+            shown = fresh.run(cell.source)
+            if "await lesson." in cell.source:
+                assert f'data-state="{state}"' in shown, shown
+            if is_asked(cell):
+                assert say("lesson.missing", lang) in shown, cell.id
+        if is_asked(one):
+            state = "right" if "lesson.check" in one.source else "shown"
+            shown = fresh.run(answered(one, ANSWERS[path.stem]))
+            assert f'data-state="{state}"' in shown, shown
+            total += state == "right"
+    assert say("lesson.summary", done=total, total=total) in shown

@@ -6,50 +6,19 @@ import numpy as np
 import pytest
 
 from tests.chain.models import case
+from tests.notebooks.asking import check, reveal
 from workbench.lessons import Quantization, bits
-from workbench.lessons.quantization import EXERCISES, GUESSES
 from workbench.session import Session
-from workbench.text import LANGUAGES, say
 
 
 @pytest.fixture(scope="module")
-def lesson():
-    """The lesson on its own network, with everything done inline."""
-    return Quantization(Session("lenet", is_kept=False))
+def lesson(lenet):
+    return Quantization(lenet)
 
 
 @pytest.fixture(scope="module")
 def kernel(lesson):
     return lesson.session.weights["dense_1/kernel"]
-
-
-def check(lesson, name, answer):
-    return asyncio.run(lesson.check(name, answer))
-
-
-def reveal(lesson, name, guess):
-    return asyncio.run(lesson.reveal(name, guess))
-
-
-@pytest.mark.parametrize("missing", [None, ..., "", ()])
-@pytest.mark.parametrize("name", EXERCISES)
-def test_an_exercise_without_an_answer_is_not_judged(lesson, name, missing):
-    assert check(lesson, name, missing).state == lesson.states[name] == "missing"
-
-
-@pytest.mark.parametrize("answer", ["many", True, float("nan"), 10**400, 1j, {}, [1]])
-@pytest.mark.parametrize("name", EXERCISES)
-def test_an_answer_of_the_wrong_kind_is_said_and_not_raised(lesson, name, answer):
-    said = check(lesson, name, answer)
-    assert said.state == "wrong"
-    assert "must be" in said.text
-
-
-@pytest.mark.parametrize("name", GUESSES)
-def test_nothing_is_revealed_without_a_guess(lesson, name):
-    earlier = lesson.session.recipe
-    assert reveal(lesson, name, ...).state == "missing"
-    assert lesson.session.recipe == earlier
 
 
 def test_three_bits_of_a_symmetric_grid_are_seven_values(lesson):
@@ -143,36 +112,6 @@ def test_the_curve_measures_each_width(lesson):
     scores = [float(row[2].rstrip("%")) for row in said.table.rows]
     assert scores == sorted(scores, reverse=True)
     assert asyncio.run(lesson.curve(1)).state == "wrong"
-
-
-def test_the_summary_names_the_exercises_of_this_lesson(lesson):
-    fresh = Quantization(lesson.session)
-    check(fresh, "levels", 7)
-    said = fresh.summary()
-    assert said.text == say("lesson.summary", done=1, total=len(EXERCISES))
-    assert said.table is not None
-    names = [say(f"lesson_quantization.exercise.{name}") for name in EXERCISES]
-    assert [row[0] for row in said.table.rows] == names
-
-
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_sentence_has_its_numbers(lesson, lang):
-    lesson.session.lang = lang
-    try:
-        said = [
-            check(lesson, "levels", 7),
-            check(lesson, "zeros", 0.1),
-            check(lesson, "plain", 4),
-            check(lesson, "step", 0.5),
-            reveal(lesson, "granularity", "channel"),
-            asyncio.run(lesson.curve(3)),
-        ]
-    finally:
-        lesson.session.lang = "en"
-    assert {one.lang for one in said} == {lang}
-    for one in said:
-        assert "{" not in one.text
-        assert ("。" in one.text) == (lang == "zh")
 
 
 def test_a_repair_waits_until_calibration_has_seen_the_inputs():

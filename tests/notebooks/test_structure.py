@@ -4,38 +4,13 @@ import asyncio
 
 import pytest
 
+from tests.notebooks.asking import check, reveal
 from workbench.lessons import Structure, channels
-from workbench.lessons.structure import EXERCISES, GUESSES
-from workbench.session import Session
-from workbench.text import LANGUAGES
 
 
 @pytest.fixture(scope="module")
-def lesson():
-    """The lesson on its own network, with everything done inline."""
-    return Structure(Session("lenet", is_kept=False))
-
-
-def check(lesson, name, answer):
-    return asyncio.run(lesson.check(name, answer))
-
-
-def reveal(lesson, name, guess):
-    return asyncio.run(lesson.reveal(name, guess))
-
-
-@pytest.mark.parametrize("answer", ["many", True, float("nan"), 10**400, 1j, {}, [1]])
-@pytest.mark.parametrize("name", EXERCISES)
-def test_an_answer_of_the_wrong_kind_is_said_and_not_raised(lesson, name, answer):
-    said = check(lesson, name, answer)
-    assert said.state == "wrong"
-    assert "must be" in said.text
-
-
-@pytest.mark.parametrize("name", [*EXERCISES, *GUESSES])
-def test_nothing_is_said_without_an_answer(lesson, name):
-    ask = check if name in EXERCISES else reveal
-    assert ask(lesson, name, ...).state == "missing"
+def lesson(lenet):
+    return Structure(lenet)
 
 
 def test_zeros_leave_every_multiplication(lesson):
@@ -83,19 +58,3 @@ def test_only_channels_that_are_gone_make_the_model_smaller(lesson):
     assert original == zeros
     counts = [int(row[1].replace(",", "")) for row in (original, smaller)]
     assert counts[1] == pytest.approx(counts[0] / 2, rel=0.02)
-
-
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_sentence_has_its_numbers(lesson, lang):
-    lesson.session.lang = lang
-    try:
-        said = [
-            check(lesson, "masked", 266_200),
-            check(lesson, "units", 1),
-            reveal(lesson, "score", "obs"),
-        ]
-    finally:
-        lesson.session.lang = "en"
-    for one in said:
-        assert "{" not in one.text
-        assert ("。" in one.text) == (lang == "zh")

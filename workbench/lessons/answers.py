@@ -8,6 +8,9 @@ from numbers import Real
 
 from workbench.core.errors import UserError
 
+# What the division by a step may be off by.
+_ROUNDING = 1e-6
+
 
 def is_missing(answer: object) -> bool:
     """Whether nothing was answered: ``...``, None, an empty text, or part of that."""
@@ -41,6 +44,28 @@ def share(answer: object) -> float:
     value = number(answer)
     if not 0 <= value <= 1:
         raise UserError("lesson.share", received=repr(answer))
+    return value
+
+
+def stepped(answer: object, step: float) -> float:
+    """An answer that is a share in whole steps.
+
+    Args:
+        answer: What was typed.
+        step: One step, as a share.
+
+    Raises:
+        UserError: If it is none.
+    """
+    value = share(answer)
+    count = value / step
+    if abs(count - round(count)) > _ROUNDING:
+        raise UserError(
+            "lesson.steps",
+            step=f"{100 * step:.0f}",
+            example=f"{7 * step:g}",
+            received=repr(answer),
+        )
     return value
 
 

@@ -10,18 +10,17 @@ import numpy as np
 from workbench.core.edit import set_knobs
 from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
-from workbench.lessons import answers, figures, trial
-from workbench.lessons.feedback import judged, shown
-from workbench.text import say
+from workbench.lessons import answers, figures, limits, trial
+from workbench.lessons.feedback import Voice, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.core.snapshot import Outcome
-    from workbench.lessons.feedback import Feedback, State, Table
+    from workbench.lessons.feedback import Feedback
     from workbench.session import Session
 
-AREA = "lesson_quantization"
+VOICE = Voice("lesson_quantization")
 FEW_BITS = 3
 LEAST_BITS = 2
 LIMIT_POINTS = -0.5
@@ -58,9 +57,9 @@ async def naive(session: Session, guess: object) -> Feedback:
     """What accuracy a few bits leave, with one step a kernel."""
     guessed = answers.share(guess)
     outcome = await trial.measured(session, rounded("naive", FEW_BITS))
-    return _shown(
+    return VOICE.shown(
         session,
-        "naive",
+        "reveal.naive",
         guess=figures.percent(guessed),
         bits=FEW_BITS,
         score=figures.percent(figures.score(outcome)),
@@ -74,9 +73,9 @@ async def granularity(session: Session, guess: object) -> Feedback:
     guessed = answers.word(guess, GRANULARITIES)
     named = await _forms(session, ("naive", "channel"), FEW_BITS)
     overall, each = (outcome for _, outcome in named)
-    return _shown(
+    return VOICE.shown(
         session,
-        "granularity",
+        "reveal.granularity",
         figures.settings(session, named),
         guess=guessed,
         bits=FEW_BITS,
@@ -91,9 +90,9 @@ async def feedback(session: Session, guess: object) -> Feedback:
     guessed = answers.share(guess)
     named = await _forms(session, ("range", "feedback"), LEAST_BITS)
     nearest, passed_on = (outcome for _, outcome in named)
-    return _shown(
+    return VOICE.shown(
         session,
-        "feedback",
+        "reveal.feedback",
         figures.settings(session, named),
         guess=figures.percent(guessed),
         bits=LEAST_BITS,
@@ -119,8 +118,8 @@ async def levels(session: Session, answer: object) -> Feedback:
         "top": top,
         "codes": 2**FEW_BITS,
     }
-    state = "right" if counted == found else "wrong"
-    return _judged(session, state, "levels", values)
+    state = verdict(is_right=counted == found)
+    return VOICE.judged(session, state, "levels", values)
 
 
 async def zeros(session: Session, answer: object) -> Feedback:
@@ -139,8 +138,8 @@ async def zeros(session: Session, answer: object) -> Feedback:
         "typical": f"{np.median(weights):.4g}",
         "step": f"{weights.max() / (2 ** (FEW_BITS - 1) - 1):.4g}",
     }
-    state = "right" if abs(given - share) <= ZEROS_TOLERANCE else "wrong"
-    return _judged(session, state, "zeros", values)
+    state = verdict(is_right=abs(given - share) <= ZEROS_TOLERANCE)
+    return VOICE.judged(session, state, "zeros", values)
 
 
 async def plain(session: Session, answer: object) -> Feedback:
@@ -175,9 +174,9 @@ async def step(session: Session, answer: object) -> Feedback:
         "path": path,
     }
     if error <= least * (1 + ERROR_TOLERANCE):
-        return _judged(session, "right", "step", values)
+        return VOICE.judged(session, "right", "step", values)
     name = "step.low" if given < best_step else "step.high"
-    return _judged(session, "wrong", name, values)
+    return VOICE.judged(session, "wrong", name, values)
 
 
 async def distance(session: Session, answer: object) -> Feedback:
@@ -198,30 +197,22 @@ async def distance(session: Session, answer: object) -> Feedback:
         "feedback_score": figures.percent(figures.score(named[1][1])),
     }
     truth = "closer" if passed_on < nearest else "farther"
-    state = "right" if word == truth else "wrong"
-    return _judged(session, state, "distance", values)
+    state = verdict(is_right=word == truth)
+    return VOICE.judged(session, state, "distance", values)
 
 
 async def _fewest(session: Session, answer: object, form: str) -> Feedback:
     """Judge the fewest bits of a form that cost no more than some points."""
-    bits = answers.number(answer)
-    named = [(str(answer), await trial.measured(session, rounded(form, bits)))]
-    here = figures.change(session, named[0][1])
-    values = {
-        "bits": figures.count(bits),
-        "here": figures.points(here),
-        "limit": figures.points(LIMIT_POINTS),
-    }
-    if here < LIMIT_POINTS:
-        return _judged(session, "wrong", "fewest.low", values)
-    if bits == LEAST_BITS:
-        return _judged(session, "right", "fewest.least", values)
-    fewer = await trial.measured(session, rounded(form, bits - 1))
-    there = figures.change(session, fewer)
-    values |= {"fewer": figures.count(bits - 1), "there": figures.points(there)}
-    if there >= LIMIT_POINTS:
-        return _judged(session, "wrong", "fewest.high", values)
-    return _judged(session, "right", f"fewest.{form}", values)
+    ladder = limits.Ladder(
+        lambda width: rounded(form, width),
+        step=-1,
+        last=LEAST_BITS,
+        points=LIMIT_POINTS,
+        show=figures.count,
+        name="fewest",
+        why=f"fewest.{form}",
+    )
+    return await limits.furthest(session, VOICE, answers.number(answer), ladder)
 
 
 async def _forms(
@@ -230,7 +221,7 @@ async def _forms(
     """Some forms at the same bits, by what to call them."""
     return [
         (
-            say(f"{AREA}.form.{form}", session.lang),
+            VOICE.word(session, f"form.{form}"),
             await trial.measured(session, rounded(form, bits)),
         )
         for form in forms
@@ -254,15 +245,3 @@ def _error(weights: np.ndarray, instead: np.ndarray) -> float:
     """Squared error as a share of the sum of squares."""
     gap = weights.astype(np.float64) - instead
     return float(np.vdot(gap, gap) / np.vdot(weights, weights))
-
-
-def _judged(
-    session: Session, state: State, name: str, values: Mapping[str, object]
-) -> Feedback:
-    return judged(AREA, session.lang, state, name, values)
-
-
-def _shown(
-    session: Session, name: str, table: Table | None = None, **values: object
-) -> Feedback:
-    return shown(AREA, session.lang, name, values, table=table)

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.core.edit import set_knobs, set_repair
-from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
-from workbench.lessons import answers, figures, trial
-from workbench.lessons.feedback import Feedback, Table, judged, shown
-from workbench.text import say
+from workbench.lessons import answers, figures, limits, trial
+from workbench.lessons.feedback import Voice, verdict
 
 if TYPE_CHECKING:
     from workbench.core.snapshot import Outcome
     from workbench.engine.workload import Workload
+    from workbench.lessons.feedback import Feedback
     from workbench.session import Session
 
-AREA = "lesson_structure"
+VOICE = Voice("lesson_structure")
 HALF = 0.5
 DEEP = 0.75
 LIMIT_STEP = 0.1
@@ -57,7 +56,7 @@ async def score(session: Session, guess: object) -> Feedback:
         "obs": figures.percent(figures.score(named[1][1])),
     }
     table = figures.settings(session, named)
-    return shown(AREA, session.lang, "score", values, table=table)
+    return VOICE.shown(session, "reveal.score", table, **values)
 
 
 async def repair(session: Session, guess: object) -> Feedback:
@@ -71,7 +70,7 @@ async def repair(session: Session, guess: object) -> Feedback:
         "before": figures.percent(figures.score(before)),
         "after": figures.percent(figures.score(after)),
     }
-    return shown(AREA, session.lang, "repair", values)
+    return VOICE.shown(session, "reveal.repair", None, **values)
 
 
 async def masked(session: Session, answer: object) -> Feedback:
@@ -84,8 +83,8 @@ async def masked(session: Session, answer: object) -> Feedback:
         "share": figures.percent(outcome.network.sparsity),
         "left": figures.count(left),
     }
-    state = "right" if counted == left else "wrong"
-    return judged(AREA, session.lang, state, "masked", values)
+    state = verdict(is_right=counted == left)
+    return VOICE.judged(session, state, "masked", values)
 
 
 async def units(session: Session, answer: object) -> Feedback:
@@ -102,30 +101,15 @@ async def units(session: Session, answer: object) -> Feedback:
         "after": after[-1],
         "shape": "×".join(map(str, after)),
     }
-    state = "right" if counted == after[-1] else "wrong"
-    return judged(AREA, session.lang, state, "units", values)
+    state = verdict(is_right=counted == after[-1])
+    return VOICE.judged(session, state, "units", values)
 
 
 async def limit(session: Session, answer: object) -> Feedback:
     """The largest share, in steps, that costs no more than some points."""
-    share = answers.share(answer)
-    steps = share / LIMIT_STEP
-    if abs(steps - round(steps)) > 1e-6:  # noqa: PLR2004 - rounding of the division
-        raise UserError("lesson_structure.steps", received=repr(answer))
-    here = await _change_at(session, share)
-    values = {
-        "share": figures.percent(share),
-        "here": figures.points(here),
-        "limit": figures.points(LIMIT_POINTS),
-    }
-    if here < LIMIT_POINTS:
-        return judged(AREA, session.lang, "wrong", "limit.high", values)
-    further = min(round(share + LIMIT_STEP, 9), HIGHEST)
-    there = await _change_at(session, further)
-    values |= {"further": figures.percent(further), "there": figures.points(there)}
-    if there >= LIMIT_POINTS and further > share:
-        return judged(AREA, session.lang, "wrong", "limit.low", values)
-    return judged(AREA, session.lang, "right", "limit", values)
+    share = answers.stepped(answer, LIMIT_STEP)
+    ladder = limits.Ladder(repaired, LIMIT_STEP, HIGHEST, LIMIT_POINTS)
+    return await limits.furthest(session, VOICE, share, ladder)
 
 
 async def running(session: Session) -> Feedback:
@@ -141,7 +125,7 @@ async def running(session: Session) -> Feedback:
         model = _running(session, outcome)
         rows.append(
             (
-                say(f"{AREA}.form.{name}", session.lang),
+                VOICE.word(session, f"form.{name}"),
                 " → ".join(str(kernel.shape[-1]) for kernel in model.weights.values()),
                 figures.count(_multiplications(model)),
                 figures.count(4 * model.model.count_params()),
@@ -149,9 +133,7 @@ async def running(session: Session) -> Feedback:
             )
         )
     words = ("setting", "outputs", "multiplications", "bytes", "accuracy")
-    head = tuple(say(f"{AREA}.column.{word}", session.lang) for word in words)
-    text = say(f"{AREA}.running", session.lang)
-    return Feedback("shown", text, session.lang, Table(head, tuple(rows)))
+    return VOICE.shown(session, "running", VOICE.table(session, words, rows))
 
 
 def _running(session: Session, outcome: Outcome) -> Workload:
@@ -166,8 +148,3 @@ def _running(session: Session, outcome: Outcome) -> Workload:
 def _multiplications(workload: Workload) -> int:
     """Multiplications of one sample, counted in the model that runs."""
     return sum(site.macs or 0 for site in workload.sites)
-
-
-async def _change_at(session: Session, share: float) -> float:
-    """Points won or lost where a share goes with whole channels, repaired."""
-    return figures.change(session, await trial.measured(session, repaired(share)))

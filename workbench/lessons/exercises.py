@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.core.edit import set_knobs
-from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
-from workbench.lessons import answers, figures, trial
-from workbench.lessons.feedback import judged
-from workbench.lessons.guesses import ONE_EPOCH, deep_recipe
+from workbench.lessons import answers, figures, limits, trial
+from workbench.lessons.feedback import COMMON, verdict
+from workbench.lessons.guesses import ONE_EPOCH, deep_recipe, pruned
 from workbench.text import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from workbench.lessons.feedback import Feedback, State, Table
+    from workbench.lessons.feedback import Feedback
     from workbench.session import Session
 
 HALF_TOLERANCE = 0.01
 LIMIT_STEP = 0.05
 LIMIT_POINTS = -3.0
+HIGHEST = 0.999
 STEP_BITS = 4
 STEP_TOLERANCE = 0.01
 GOAL_RATIO = 12.0
@@ -40,15 +38,16 @@ async def half(session: Session, answer: object) -> Feedback:
     }
     gap = outcome.network.sparsity - 0.5
     if abs(gap) <= HALF_TOLERANCE:
-        return _said(session, "right", "half", values)
-    return _said(session, "wrong", "half.high" if gap > 0 else "half.low", values)
+        return COMMON.judged(session, "right", "half", values)
+    return COMMON.judged(
+        session, "wrong", "half.high" if gap > 0 else "half.low", values
+    )
 
 
 async def file(session: Session, answer: object) -> Feedback:
     """The bytes that zeros save in a file of float32."""
     saved = answers.number(answer)
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=0.5, scope="tensor")
-    sizes = (await trial.measured(session, recipe)).sizes
+    sizes = (await trial.measured(session, pruned(0.5))).sizes
     original = figures.original_bytes(session)
     values = {
         "original": figures.count(original),
@@ -57,30 +56,14 @@ async def file(session: Session, answer: object) -> Feedback:
         "saved": figures.count(saved),
     }
     is_right = saved == original - sizes.float32.value
-    return _said(session, "right" if is_right else "wrong", "file", values)
+    return COMMON.judged(session, verdict(is_right=is_right), "file", values)
 
 
 async def limit(session: Session, answer: object) -> Feedback:
     """The largest sparsity, in steps, that costs no more than some points."""
-    sparsity = answers.share(answer)
-    steps = sparsity / LIMIT_STEP
-    if abs(steps - round(steps)) > 1e-6:  # noqa: PLR2004 - rounding of the division
-        raise UserError("lesson.steps", received=repr(answer))
-    here = await _change_at(session, sparsity)
-    values = {
-        "sparsity": figures.percent(sparsity),
-        "here": figures.points(here),
-        "limit": figures.points(LIMIT_POINTS),
-    }
-    if here < LIMIT_POINTS:
-        return _said(session, "wrong", "limit.high", values)
-    further = min(sparsity + LIMIT_STEP, 0.999)
-    values["further"] = figures.percent(further)
-    there = await _change_at(session, further)
-    values["there"] = figures.points(there)
-    if there >= LIMIT_POINTS:
-        return _said(session, "wrong", "limit.low", values)
-    return _said(session, "right", "limit", values)
+    sparsity = answers.stepped(answer, LIMIT_STEP)
+    ladder = limits.Ladder(pruned, LIMIT_STEP, HIGHEST, LIMIT_POINTS)
+    return await limits.furthest(session, COMMON, sparsity, ladder)
 
 
 async def survivors(session: Session, answer: object) -> Feedback:
@@ -96,9 +79,9 @@ async def survivors(session: Session, answer: object) -> Feedback:
         "weights": figures.count(after.network.parameters),
     }
     if counted == kept:
-        return _said(session, "right", "survivors", values)
+        return COMMON.judged(session, "right", "survivors", values)
     key = "survivors.all" if counted > kept else "survivors"
-    return _said(session, "wrong", key, values)
+    return COMMON.judged(session, "wrong", key, values)
 
 
 async def step(session: Session, answer: object) -> Feedback:
@@ -118,10 +101,12 @@ async def step(session: Session, answer: object) -> Feedback:
         "answer": f"{given:.4g}",
     }
     if abs(given - right) <= STEP_TOLERANCE * right:
-        return _said(session, "right", "step", values)
+        return COMMON.judged(session, "right", "step", values)
     if given == STEP_BITS:
-        return _said(session, "wrong", "step.bits", values)
-    return _said(session, "wrong", "step.low" if given < right else "step", values)
+        return COMMON.judged(session, "wrong", "step.bits", values)
+    return COMMON.judged(
+        session, "wrong", "step.low" if given < right else "step", values
+    )
 
 
 async def goal(session: Session, answer: object) -> Feedback:
@@ -133,7 +118,7 @@ async def goal(session: Session, answer: object) -> Feedback:
     smaller = figures.ratio(session, before)
     values = {"ratio": f"{smaller:.1f}", "wanted": f"{GOAL_RATIO:.0f}"}
     if smaller < GOAL_RATIO:
-        return _said(session, "wrong", "goal.large", values)
+        return COMMON.judged(session, "wrong", "goal.large", values)
     after = await trial.retrained(session, recipe, ONE_EPOCH)
     change = figures.change(session, after)
     named = [
@@ -147,21 +132,5 @@ async def goal(session: Session, answer: object) -> Feedback:
     }
     table = figures.settings(session, named)
     if change < GOAL_POINTS:
-        return _said(session, "wrong", "goal.inaccurate", values, table)
-    return _said(session, "right", "goal", values, table)
-
-
-async def _change_at(session: Session, sparsity: float) -> float:
-    """Points won or lost where every kernel is pruned to a sparsity."""
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=sparsity, scope="tensor")
-    return figures.change(session, await trial.measured(session, recipe))
-
-
-def _said(
-    session: Session,
-    state: State,
-    name: str,
-    values: Mapping[str, object],
-    table: Table | None = None,
-) -> Feedback:
-    return judged("lesson", session.lang, state, name, values, table=table)
+        return COMMON.judged(session, "wrong", "goal.inaccurate", values, table)
+    return COMMON.judged(session, "right", "goal", values, table)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from workbench.text import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from workbench.session import Session
 
 State = Literal["right", "wrong", "missing", "shown"]
 
@@ -92,44 +94,77 @@ class Feedback:
         return say("lesson.joined", self.lang, first=head, second=text)
 
 
-def judged(  # noqa: PLR0913  # what a verdict is made of
-    area: str,
-    lang: str,
-    state: State,
-    name: str,
-    values: Mapping[str, object],
-    *,
-    table: Table | None = None,
-) -> Feedback:
-    """Why an answer is right, or a hint where it is wrong.
+@dataclass(frozen=True)
+class Voice:
+    """The sentences of one lesson, in the language of its session.
 
-    Args:
-        area: Where the lesson's sentences are.
-        lang: Language to say it in.
-        state: How the answer fared.
-        name: What the sentence is called, after ``why`` or ``hint``.
-        values: One value for each of its placeholders.
-        table: Numbers behind it.
+    Attributes:
+        area: Where they are.
     """
-    kind = "why" if state == "right" else "hint"
-    return Feedback(state, say(f"{area}.{kind}.{name}", lang, **values), lang, table)
+
+    area: str
+
+    def word(self, session: Session, name: str, **values: object) -> str:
+        """A sentence by its name in the area."""
+        return say(f"{self.area}.{name}", session.lang, **values)
+
+    def judged(
+        self,
+        session: Session,
+        state: State,
+        name: str,
+        values: Mapping[str, object],
+        table: Table | None = None,
+    ) -> Feedback:
+        """Why an answer is right, or a hint where it is wrong.
+
+        Args:
+            session: Where it was measured.
+            state: How the answer fared.
+            name: What the sentence is called, after ``why`` or ``hint``.
+            values: One value for each of its placeholders.
+            table: Numbers behind it.
+        """
+        kind = "why" if state == "right" else "hint"
+        text = self.word(session, f"{kind}.{name}", **values)
+        return Feedback(state, text, session.lang, table)
+
+    def shown(
+        self, session: Session, name: str, table: Table | None = None, **values: object
+    ) -> Feedback:
+        """What nobody is asked for, such as the truth beside a guess.
+
+        Args:
+            session: Where it was measured.
+            name: What the sentence is called.
+            table: Numbers behind it.
+            **values: One value for each of its placeholders.
+        """
+        text = self.word(session, name, **values)
+        return Feedback("shown", text, session.lang, table)
+
+    def table(
+        self,
+        session: Session,
+        words: Sequence[str],
+        rows: Iterable[tuple[str, ...]],
+        names: Sequence[str] = (),
+    ) -> Table:
+        """Rows under columns that the area names.
+
+        Args:
+            session: Whose language.
+            words: Names of the first columns, after ``column``.
+            rows: What stands under all of them.
+            names: Heads of the columns after those, as they are.
+        """
+        head = [self.word(session, f"column.{word}") for word in words]
+        return Table((*head, *names), tuple(rows))
 
 
-def shown(
-    area: str,
-    lang: str,
-    name: str,
-    values: Mapping[str, object],
-    *,
-    table: Table | None = None,
-) -> Feedback:
-    """The truth beside a guess.
+COMMON = Voice("lesson")
 
-    Args:
-        area: Where the lesson's sentences are.
-        lang: Language to say it in.
-        name: What the sentence is called, after ``reveal``.
-        values: One value for each of its placeholders.
-        table: Numbers behind it.
-    """
-    return Feedback("shown", say(f"{area}.reveal.{name}", lang, **values), lang, table)
+
+def verdict(*, is_right: bool) -> State:
+    """The state of an answer that is one of two."""
+    return "right" if is_right else "wrong"

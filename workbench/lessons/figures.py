@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.lessons.feedback import Table
-from workbench.text import say
+from workbench.lessons.feedback import COMMON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.core.snapshot import Outcome
+    from workbench.lessons.feedback import Table
     from workbench.session import Session
 
 
@@ -64,35 +64,29 @@ def settings(session: Session, named: Sequence[tuple[str, Outcome]]) -> Table:
         named: What to call each setting, and its outcome.
     """
     words = ("setting", "zeros", "accuracy", "change", "float32", "packed")
-    return Table(
-        tuple(say(f"lesson.column.{word}", session.lang) for word in words),
-        tuple(
-            (
-                name,
-                percent(outcome.network.sparsity),
-                percent(score(outcome)),
-                points(change(session, outcome)),
-                count(outcome.sizes.float32.value),
-                count(outcome.sizes.packed.value),
-            )
-            for name, outcome in named
-        ),
+    rows = (
+        (
+            name,
+            percent(outcome.network.sparsity),
+            percent(score(outcome)),
+            points(change(session, outcome)),
+            count(outcome.sizes.float32.value),
+            count(outcome.sizes.packed.value),
+        )
+        for name, outcome in named
     )
+    return COMMON.table(session, words, rows)
 
 
 def survivors(session: Session, named: Sequence[tuple[str, Outcome]]) -> Table:
     """How many weights of each kernel are left under each setting."""
-    names = tuple(name for name, _ in named)
-    words = ("kernel", "weights")
-    head = tuple(say(f"lesson.column.{word}", session.lang) for word in words)
-    return Table(
-        (*head, *names),
-        tuple(
-            (
-                site.path,
-                count(site.parameters),
-                *(count(one.network.tensors[site.path].nonzeros) for _, one in named),
-            )
-            for site in session.sites
-        ),
+    head = ("kernel", "weights")
+    rows = (
+        (
+            site.path,
+            count(site.parameters),
+            *(count(one.network.tensors[site.path].nonzeros) for _, one in named),
+        )
+        for site in session.sites
     )
+    return COMMON.table(session, head, rows, [name for name, _ in named])

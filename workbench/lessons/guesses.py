@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from workbench.core.edit import set_knobs
 from workbench.core.recipe import Recipe, Retraining
 from workbench.lessons import answers, figures, trial
-from workbench.lessons.feedback import shown
+from workbench.lessons.feedback import COMMON
 from workbench.text import say
 
 if TYPE_CHECKING:
-    from workbench.lessons.feedback import Feedback, Table
+    from workbench.lessons.feedback import Feedback
     from workbench.session import Session
 
 THRESHOLD = 0.05
@@ -27,9 +27,9 @@ async def share(session: Session, guess: object) -> Feedback:
     recipe = set_knobs(Recipe(), "magnitude", threshold=THRESHOLD)
     outcome = await trial.measured(session, recipe)
     weights = outcome.network.parameters
-    return _shown(
+    return COMMON.shown(
         session,
-        "share",
+        "reveal.share",
         guess=figures.percent(guessed),
         share=figures.percent(outcome.network.sparsity),
         zeros=figures.count(weights - figures.kept(outcome)),
@@ -41,12 +41,11 @@ async def share(session: Session, guess: object) -> Feedback:
 async def left(session: Session, guess: object) -> Feedback:
     """What accuracy is left when each kernel loses most of its weights."""
     guessed = answers.share(guess)
-    recipe = set_knobs(Recipe(), "magnitude", sparsity=DEEP, scope="tensor")
-    outcome = await trial.measured(session, recipe)
+    outcome = await trial.measured(session, pruned(DEEP))
     assert outcome.measurement is not None
-    return _shown(
+    return COMMON.shown(
         session,
-        "left",
+        "reveal.left",
         guess=figures.percent(guessed),
         score=figures.percent(figures.score(outcome)),
         original=figures.percent(session.original.score),
@@ -61,9 +60,9 @@ async def scope(session: Session, guess: object) -> Feedback:
     for name in SCOPES:
         recipe = set_knobs(Recipe(), "magnitude", sparsity=SCOPE_SPARSITY, scope=name)
         outcomes[name] = await trial.measured(session, recipe)
-    return _shown(
+    return COMMON.shown(
         session,
-        "scope",
+        "reveal.scope",
         figures.survivors(session, list(outcomes.items())),
         guess=guessed,
         sparsity=figures.percent(SCOPE_SPARSITY),
@@ -78,9 +77,9 @@ async def recovery(session: Session, guess: object) -> Feedback:
     recipe = deep_recipe()
     before = await trial.measured(session, recipe)
     after = await trial.retrained(session, recipe, ONE_EPOCH)
-    return _shown(
+    return COMMON.shown(
         session,
-        "recovery",
+        "reveal.recovery",
         figures.settings(
             session,
             [
@@ -94,12 +93,15 @@ async def recovery(session: Session, guess: object) -> Feedback:
     )
 
 
+def pruned(sparsity: float) -> Recipe:
+    """Every kernel pruned to the same sparsity.
+
+    Raises:
+        UserError: If it is none.
+    """
+    return set_knobs(Recipe(), "magnitude", sparsity=sparsity, scope="tensor")
+
+
 def deep_recipe() -> Recipe:
     """The setting that the lesson retrains."""
     return set_knobs(Recipe(), "magnitude", sparsity=DEEP, scope="global")
-
-
-def _shown(
-    session: Session, name: str, table: Table | None = None, **values: object
-) -> Feedback:
-    return shown("lesson", session.lang, name, values, table=table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from workbench.core.errors import UserError
 from workbench.lessons import figures, trial
 from workbench.lessons.answers import is_missing
-from workbench.lessons.feedback import Feedback, State, Table
+from workbench.lessons.feedback import COMMON, Feedback, State, Voice
 from workbench.lessons.mistakes import mistake
 from workbench.text import say
 
@@ -31,14 +31,14 @@ class Lesson:
         session: The session, such as that of a dashboard in the same notebook.
 
     Attributes:
-        area: Where the lesson's sentences are.
+        voice: The lesson's sentences.
         guesses: What is revealed beside a guess.
         exercises: What is judged.
         session: The session.
         states: How the last answer to each exercise fared.
     """
 
-    area: ClassVar[str] = "lesson"
+    voice: ClassVar[Voice] = COMMON
     guesses: ClassVar[Mapping[str, Question]] = MappingProxyType({})
     exercises: ClassVar[Mapping[str, Question]] = MappingProxyType({})
 
@@ -82,30 +82,31 @@ class Lesson:
 
     def summary(self) -> Feedback:
         """How every exercise fared so far."""
-        lang = self.session.lang
-        head = tuple(say(f"lesson.column.{word}", lang) for word in ("name", "state"))
-        rows = tuple(
-            (say(f"{self.area}.exercise.{name}", lang), say(f"lesson.{state}", lang))
+        session = self.session
+        rows = [
+            (
+                self.voice.word(session, f"exercise.{name}"),
+                COMMON.word(session, state),
+            )
             for name, state in self.states.items()
-        )
+        ]
         done = sum(state == "right" for state in self.states.values())
-        text = say("lesson.summary", lang, done=done, total=len(rows))
-        return Feedback("shown", text, lang, Table(head, rows))
+        table = COMMON.table(session, ("name", "state"), rows)
+        return COMMON.shown(session, "summary", table, done=done, total=len(rows))
 
-    async def _measured(self, key: str, recipes: Mapping[str, Recipe]) -> Feedback:
+    async def _measured(self, name: str, recipes: Mapping[str, Recipe]) -> Feedback:
         """Measure settings in turn, and show them side by side.
 
         Args:
-            key: Text key of what is shown.
+            name: Of the sentence that says what is shown.
             recipes: The settings, by what to call them.
         """
-        session = self.session
         named = [
-            (name, await trial.measured(session, recipe))
-            for name, recipe in recipes.items()
+            (each, await trial.measured(self.session, recipe))
+            for each, recipe in recipes.items()
         ]
-        text = say(key, session.lang)
-        return Feedback("shown", text, session.lang, figures.settings(session, named))
+        table = figures.settings(self.session, named)
+        return self.voice.shown(self.session, name, table)
 
     async def _ask(
         self, questions: Mapping[str, Question], name: str, answer: object
@@ -131,13 +132,12 @@ class Lesson:
     async def _opened(self) -> Feedback:
         session = self.session
         original = await trial.opened(session)
-        text = say(
-            "lesson.opened",
-            session.lang,
+        return COMMON.shown(
+            session,
+            "opened",
             weights=figures.count(sum(site.parameters for site in session.sites)),
             kernels=len(session.sites),
             score=figures.percent(original.score),
             total=figures.count(original.total),
             nbytes=figures.count(figures.original_bytes(session)),
         )
-        return Feedback("shown", text, session.lang)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from workbench.core.edit import set_knobs
-from workbench.core.recipe import Recipe
 from workbench.lessons import exercises, figures, guesses
 from workbench.lessons.lesson import Lesson, Question
 
@@ -45,10 +43,5 @@ class Pruning(Lesson):
         return await self._safely(self._curve(sparsities))
 
     async def _curve(self, sparsities: tuple[float, ...]) -> Feedback:
-        recipes = {
-            figures.percent(sparsity): set_knobs(
-                Recipe(), "magnitude", sparsity=sparsity, scope="tensor"
-            )
-            for sparsity in sparsities
-        }
-        return await self._measured("lesson.curve", recipes)
+        recipes = {figures.percent(each): guesses.pruned(each) for each in sparsities}
+        return await self._measured("curve", recipes)

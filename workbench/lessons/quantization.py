@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from workbench.lessons import bits
 from workbench.lessons.lesson import Lesson, Question
-from workbench.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.lessons.feedback import Feedback
+    from workbench.lessons.feedback import Feedback, Voice
 
 GUESSES: Mapping[str, Question] = {
     "naive": bits.naive,
@@ -31,7 +30,7 @@ EXERCISES: Mapping[str, Question] = {
 class Quantization(Lesson):
     """The questions of the second lesson."""
 
-    area: ClassVar[str] = bits.AREA
+    voice: ClassVar[Voice] = bits.VOICE
     guesses: ClassVar[Mapping[str, Question]] = GUESSES
     exercises: ClassVar[Mapping[str, Question]] = EXERCISES
 
@@ -53,13 +52,11 @@ class Quantization(Lesson):
 
     async def _curve(self, widths: tuple[int, ...]) -> Feedback:
         recipes = {str(width): bits.rounded("naive", width) for width in widths}
-        return await self._measured(f"{self.area}.curve", recipes)
+        return await self._measured("curve", recipes)
 
     async def _forms(self, width: int) -> Feedback:
         recipes = {
-            say(f"{self.area}.form.{form}", self.session.lang): bits.rounded(
-                form, width
-            )
+            self.voice.word(self.session, f"form.{form}"): bits.rounded(form, width)
             for form in bits.FORMS
         }
-        return await self._measured(f"{self.area}.forms", recipes)
+        return await self._measured("forms", recipes)

@@ -10,7 +10,7 @@ from workbench.lessons.lesson import Lesson, Question
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workbench.lessons.feedback import Feedback
+    from workbench.lessons.feedback import Feedback, Voice
 
 GUESSES: Mapping[str, Question] = {
     "score": channels.score,
@@ -26,7 +26,7 @@ EXERCISES: Mapping[str, Question] = {
 class Structure(Lesson):
     """The questions of the third lesson."""
 
-    area: ClassVar[str] = channels.AREA
+    voice: ClassVar[Voice] = channels.VOICE
     guesses: ClassVar[Mapping[str, Question]] = GUESSES
     exercises: ClassVar[Mapping[str, Question]] = EXERCISES
 
