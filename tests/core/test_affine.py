@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.core.affine import (
-    SHRINK_FACTORS,
     dequantize,
     encode,
     grid_between,
@@ -14,6 +13,7 @@ from workbench.core.affine import (
     integer_type,
     limits,
     quantize,
+    shrink_factors,
 )
 
 values_of = st.lists(st.floats(-3, 3, width=32), min_size=1, max_size=60).map(
@@ -133,7 +133,7 @@ def test_least_error_is_least_among_the_shrunk_ranges(values, bits, symmetric):
     high = np.maximum(values.max(keepdims=True), 0)
     tries = [
         error(grid_between(low * f, high * f, bits, is_symmetric=symmetric))
-        for f in SHRINK_FACTORS
+        for f in shrink_factors(bits)
     ]
     assert best == pytest.approx(min(tries), rel=1e-12, abs=0)
 
@@ -144,6 +144,27 @@ def test_least_error_helps_where_a_weight_stands_out():
     wide = grid_of(values, 3, is_symmetric=True)
     tight = grid_of(values, 3, is_symmetric=True, choice="mse")
     assert tight.scale[0] < 0.5 * wide.scale[0]
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_few_levels_may_leave_the_largest_weights_far_outside(bits, symmetric):
+    values = np.random.default_rng(0).laplace(size=4000).astype(np.float32)
+    values[0] = 60
+
+    def error(grid):
+        gap = dequantize(quantize(values, grid), grid) - values
+        return np.square(gap, dtype=np.float64).mean()
+
+    low, high = values.min(keepdims=True), values.max(keepdims=True)
+    least = min(
+        error(grid_between(low * f, high * f, bits, is_symmetric=symmetric))
+        for f in np.linspace(0.2, 1, 41, dtype=np.float32)
+    )
+    found = error(grid_of(values, bits, is_symmetric=symmetric, choice="mse"))
+    assert found <= least
+    if bits == 2:
+        assert found < 0.95 * least
 
 
 def test_the_widest_weights_stay_within_float32():

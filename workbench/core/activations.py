@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from workbench.core.affine import SHRINK_FACTORS, Grid, grid_between
+from workbench.core.affine import Grid, grid_between, shrink_factors
 from workbench.core.knob import check_fields, knob
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Observed:
         centres = ((edges[1:] + edges[:-1]) / 2).astype(np.float32)
         tries = [
             grid_between(low * f, high * f, bits, is_symmetric=False)
-            for f in SHRINK_FACTORS[::-1]
+            for f in shrink_factors(bits)
         ]
         errors = [self._error(centres, grid) for grid in tries]
         return tries[int(np.argmin(errors))]

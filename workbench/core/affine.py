@@ -26,7 +26,10 @@ Range = Literal["minmax", "mse"]
 _BYTE = 8
 # Grids end here, so that neither a range nor a grid point leaves float32.
 _WIDEST = np.float32(2.0**126)
-SHRINK_FACTORS = np.linspace(0.2, 1.0, 41, dtype=np.float32)
+_SHRUNK = np.linspace(1.0, 0.2, 41, dtype=np.float32)
+# Of few levels the best may leave the largest weights far outside.
+_FEW_BITS = 3
+_FAR_SHRUNK = np.geomspace(0.19, 0.02, 20).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,7 @@ def grid_of(  # noqa: PLR0913  # options, by name
         is_symmetric: Which of the two grids.
         channel_axes: Axes that keep scales of their own; empty for one per tensor.
         choice: ``minmax`` covers every value; ``mse`` shrinks that range, channel by
-            channel, to the one of 41 fractions with the least squared error.
+            channel, by the one of `shrink_factors` with the least squared error.
         importance: How much each squared error counts, broadcastable to `values`; None
             for all alike.
     """
@@ -115,7 +118,7 @@ def grid_of(  # noqa: PLR0913  # options, by name
         return grid_between(low, high, bits, is_symmetric=is_symmetric)
     best = np.full(low.shape, np.inf, np.float64)
     factor = np.ones(low.shape, np.float32)
-    for shrink in SHRINK_FACTORS[::-1]:
+    for shrink in shrink_factors(bits):
         tried = grid_between(
             low * shrink, high * shrink, bits, is_symmetric=is_symmetric
         )
@@ -127,6 +130,11 @@ def grid_of(  # noqa: PLR0913  # options, by name
         factor = np.where(error < best, shrink, factor)
         best = np.minimum(error, best)
     return grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)
+
+
+def shrink_factors(bits: int) -> NDArray[np.float32]:
+    """Fractions of a range to try for a bit width, from 1 down."""
+    return _SHRUNK if bits > _FEW_BITS else np.concatenate([_SHRUNK, _FAR_SHRUNK])
 
 
 def integer_type(bits: int, *, is_symmetric: bool) -> type[np.integer[Any]]:

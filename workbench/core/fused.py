@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.core.affine import (
-    SHRINK_FACTORS,
     Grid,
     Range,
     grid_between,
     integer_type,
+    shrink_factors,
 )
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def grid_of(
     low, high = extremes(weights)
     if choice == "minmax":
         return grid_between(low, high, bits, is_symmetric=is_symmetric)
-    factors = SHRINK_FACTORS[::-1]
+    factors = shrink_factors(bits)
     tries = [
         grid_between(low * factor, high * factor, bits, is_symmetric=is_symmetric)
         for factor in factors
