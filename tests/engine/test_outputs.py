@@ -177,3 +177,37 @@ def test_a_nested_model_that_is_called_twice_is_dissolved_twice() -> None:
     graph = flatten(case("shared").model)
     assert graph is not None
     assert [call.path for call in graph.calls].count("tower/floor") == 2
+
+
+class _Positions(L.Layer):
+    """A table of words within a layer of the user's."""
+
+    def __init__(self) -> None:
+        super().__init__(name="own")
+        self.words = L.Embedding(9, 4, name="words")
+
+    def build(self, input_shape: Any) -> None:
+        self.words.build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return self.words(x)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [L.Embedding(9, 4, mask_zero=True)],
+        [L.Reshape((5,)), L.Embedding(9, 4)],
+        [_Positions()],
+    ],
+)
+def test_numbers_of_words_are_never_rounded(dtype: str, steps: Any) -> None:
+    model = keras.Sequential([keras.Input((5,), dtype=dtype, name="x"), *steps])
+    assert "x/input" not in paths(model)
+
+
+def test_bytes_are_never_rounded() -> None:
+    x = keras.Input((8, 8, 3), dtype="uint8", name="x")
+    model = keras.Model(x, L.Rescaling(1 / 255, name="r")(x))
+    assert paths(model) == ["r/output"]

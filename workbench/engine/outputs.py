@@ -51,6 +51,7 @@ _PASSING_LAYERS = (
     *(_L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D),
     *(_L.ZeroPadding1D, _L.ZeroPadding2D, _L.ZeroPadding3D),
 )
+_LOOKING_UP = (_L.CategoryEncoding, _L.Embedding, _L.Hashing, _L.IntegerLookup)
 # Operations that are no layers have no public class.
 _PASSING_OPERATIONS = frozenset(
     {"ExpandDims", "Flip", "GetItem", "MaxPool", "Moveaxis", "Reshape", "Split"}
@@ -140,7 +141,7 @@ def _in_graph(model: keras.Model, graph: Graph) -> Iterator[Place]:
     for call in graph.calls:
         for tensor in call.inputs:
             takers.setdefault(tensor, []).append(call)
-    yield from _at_inputs(graph, takers)
+    yield from _at_inputs(model, graph, takers)
     ends = _ends(graph)
     absorbed: set[int] = set()
     for call in graph.calls:
@@ -155,14 +156,29 @@ def _in_graph(model: keras.Model, graph: Graph) -> Iterator[Place]:
         yield Place(site, last.path)
 
 
-def _at_inputs(graph: Graph, takers: dict[int, list[Call]]) -> Iterator[Place]:
-    """The model's inputs, but for those that only look up embeddings."""
-    named = zip(graph.input_names, graph.inputs, strict=True)
-    for index, (name, tensor) in enumerate(named):
-        calls = takers.get(tensor, ())
-        if any(not isinstance(call.operation, _L.Embedding) for call in calls):
+def _at_inputs(
+    model: keras.Model, graph: Graph, takers: dict[int, list[Call]]
+) -> Iterator[Place]:
+    """The model's inputs of floats; numbers of rows cannot be rounded."""
+    named = zip(graph.input_names, graph.inputs, model.inputs, strict=True)
+    for index, (name, tensor, given) in enumerate(named):
+        is_read = tensor in takers and "float" in str(given.dtype)
+        if is_read and not _is_looked_up(tensor, takers):
             site = OutputSite(f"{name}/input", is_edge=True)
             yield Place(site, at="input", index=index)
+
+
+def _is_looked_up(tensor: int, takers: dict[int, list[Call]]) -> bool:
+    """Whether a tensor, moved around or not, names rows of a table."""
+    for call in takers.get(tensor, ()):
+        operation = call.operation
+        parts = layers(operation).values() if isinstance(operation, _L.Layer) else ()
+        if any(isinstance(part, _LOOKING_UP) for part in (operation, *parts)):
+            return True
+        moved = call.outputs if _is_passing(call) else ()
+        if any(_is_looked_up(output, takers) for output in moved):
+            return True
+    return False
 
 
 def _pattern(
