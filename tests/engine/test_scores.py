@@ -10,7 +10,8 @@ import pytest
 
 from tests.chain.models import CASES, accuracy, case, inputs, predict
 from workbench.core.errors import UserError
-from workbench.engine.metrics import Accuracy, UserMetric
+from workbench.core.measurement import MetricInfo
+from workbench.engine.metrics import AbsoluteError, Accuracy, UserMetric
 from workbench.engine.workload import Workload, open_workload
 
 L = keras.layers
@@ -156,17 +157,84 @@ def test_a_loss_by_name_or_by_file(tmp_path: Path) -> None:
     one = model(3, "softmax")
     own = open_workload(one, (X, labels(3)), loss=f"{code}:flat")
     assert own.loss is not None
-    assert own.loss(0, np.ones((2, 3))).tolist() == [1, 1]
+    assert np.asarray(own.loss(0, np.ones((2, 3)))).tolist() == [1, 1]
     named = open_workload(one, (X, labels(3)), loss="mse")
-    assert named.loss is keras.losses.mean_squared_error
+    assert named.loss is not None
+    assert np.asarray(named.loss(np.ones((1, 2)), np.zeros((1, 2)))).tolist() == [1]
     error = refusal(lambda: open_workload(one, (X, labels(3)), loss="none_such"))
     assert error.key == "open.loss_name"
 
 
-def test_regression_needs_a_metric_and_then_works(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "mse", None])
+def test_a_loss_sees_labels_of_one_output_as_keras_gives_them(loss: Any) -> None:
+    one = model(1, "sigmoid")
+    if loss is not None:
+        one.compile("sgd", loss)
+    workload = open_workload(one, (X, labels(2)))
+    assert workload.loss is not None
+    assert workload.data.test is not None
+    one.compile("sgd", loss or "binary_crossentropy")
+    expected: Any = one.evaluate(X, labels(2)[:, None], verbose="0")
+    got = np.mean(workload.loss(workload.data.test.y, predict(one, X)))
+    assert float(got) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_loss_of_the_users_does_not_broadcast_labels() -> None:
+    def own(y: Any, p: Any) -> Any:
+        return keras.ops.square(y - p)
+
+    workload = open_workload(model(1, "sigmoid"), (X, labels(2)), loss=own)
+    assert workload.loss is not None
+    assert workload.data.test is not None
+    assert workload.loss(workload.data.test.y, np.zeros((20, 1), np.float32)).shape == (
+        20,
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "y"),
+    [
+        (1, None, None, X[:, 0]),
+        (1, None, None, 25.0 * labels(7)),
+        (1, "relu", "mae", labels(2)[:, None]),
+        (2, None, None, X[:, :2]),
+        (3, "sigmoid", "binary_crossentropy", np.abs(X[:, :3]) / 9),
+    ],
+)
+def test_numbers_score_by_their_mean_absolute_error(
+    units: int, activation: str | None, loss: str | None, y: np.ndarray
+) -> None:
+    one = model(units, activation)
+    if loss:
+        one.compile("sgd", loss)
+    workload = open_workload(one, (X, y, X, y))
+    assert workload.metric is not None
+    assert workload.metric.info == MetricInfo(
+        "mean_absolute_error", higher_is_better=False, is_accuracy=False
+    )
+    expected = np.abs(y.reshape(20, units) - predict(one, X)).mean(axis=1)
+    np.testing.assert_allclose(scored(workload), expected, rtol=1e-5)
+    assert workload.loss is not None
+    assert workload.data.train is not None
+    assert workload.data.train.y.shape == (20, units)
+
+
+def test_numbers_of_training_must_have_the_outputs_shape() -> None:
+    data = (X, X[:, :2], X, X[:, :1])
+    assert refusal(lambda: open_workload(model(1), data)).key == "open.number_shape"
+
+
+def test_zeros_and_ones_before_a_free_output_may_be_anything() -> None:
+    data = (X, labels(2))
+    assert refusal(lambda: open_workload(model(1), data)).key == "open.no_metric"
+    workload = open_workload(model(1), data, loss="mse")
+    assert workload.metric == AbsoluteError()
+
+
+def test_a_metric_of_the_users_says_its_direction(tmp_path: Path) -> None:
     one = model(1)
     y = X[:, 0]
-    assert refusal(lambda: open_workload(one, (X, y))).key == "open.no_metric"
     code = tmp_path / "own.py"
     code.write_text(
         "import numpy as np\n"

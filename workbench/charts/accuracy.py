@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.charts import charts
 from workbench.charts.style import AFTER, BEFORE, ORIGINAL, axis, figure
-from workbench.text import say
+from workbench.text import named, say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
@@ -82,7 +82,7 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
         for bar in bars
     ]
     name = snapshot.metric.name if snapshot.metric else "accuracy"
-    title = say("chart.accuracy.title", lang) if name == "accuracy" else name
+    title = named(f"metric.{name}", lang)
     return figure(
         data,
         {"type": "category", "automargin": True, "range": [-0.5, len(bars) - 0.2]},

@@ -17,7 +17,7 @@ from workbench.charts.style import (
     soft,
     summary,
 )
-from workbench.text import say
+from workbench.text import named, say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
@@ -114,7 +114,7 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
         data,
         axis(say("chart.tradeoff.x", lang), rangemode="tozero"),
         axis(
-            _metric_title(name, lang),
+            named(f"metric.{name}", lang),
             tickformat=".1%" if is_fraction else ".4g",
             range=_range(points),
         ),
@@ -129,7 +129,3 @@ def _range(points: tuple[Point, ...]) -> list[float]:
     low, high = (f(point.score for point in points) for f in (min, max))
     air = 0.1 * max(high - low, 0.1 * abs(high), 1e-9)
     return [low - air, high + air]
-
-
-def _metric_title(name: str, lang: str) -> str:
-    return say("chart.accuracy.title", lang) if name == "accuracy" else name

@@ -88,6 +88,50 @@ def accuracy_for(answers: Answers, split: Split) -> tuple[Accuracy, Split]:
     return _of_ones(answers, split)
 
 
+def are_numbers(answers: Answers, y: NDArray[Any], *, is_said: bool) -> bool:
+    """Whether labels are numbers to come close to, not classes.
+
+    Args:
+        answers: The model's output.
+        y: Labels, samples first.
+        is_said: Whether the loss is one of numbers, so that labels of 0 and 1 before
+            an output without bounds are taken as such too.
+    """
+    if answers.from_logits or answers.activation == "softmax":
+        return False
+    if _of_shape(answers, y) is None:
+        return False
+    if y.dtype.kind == "f" and not (y == np.rint(y)).all():
+        return True
+    if answers.activation == "sigmoid":
+        return False
+    are_ones = bool(np.isin(y, (0, 1)).all())
+    is_one_hot = are_ones and answers.units > 1 and bool((y.sum(axis=-1) == 1).all())
+    return not are_ones or (is_said and not is_one_hot)
+
+
+def with_numbers(answers: Answers, split: Split) -> Split:
+    """Samples with labels as float32 in the output's shape.
+
+    Raises:
+        UserError: If they have another.
+    """
+    y = _of_shape(answers, split.y)
+    if y is None:
+        wanted = ", ".join(["n", *map(str, answers.shape)])
+        raise UserError(
+            "open.number_shape", expected=f"({wanted})", received=split.y.shape
+        )
+    return Split(split.x, y.astype(np.float32))
+
+
+def _of_shape(answers: Answers, y: NDArray[Any]) -> NDArray[Any] | None:
+    """Labels in the output's shape; None where they have another."""
+    if answers.units == 1 and y.shape[1:] == answers.shape[:-1]:
+        y = y[..., None]
+    return y if y.shape[1:] == answers.shape else None
+
+
 def _of_ones(answers: Answers, split: Split) -> tuple[Accuracy, Split]:
     """One-hot classes, or independent labels."""
     y = split.y

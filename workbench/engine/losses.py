@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from workbench.core.errors import UserError
+from workbench.engine.metrics import AbsoluteError
 from workbench.engine.user_code import load_function
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ Loss = Callable[..., Any]
 
 _CATEGORICAL = ("categorical_crossentropy", "CategoricalCrossentropy")
 _SPARSE = ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy")
+_OF_NUMBERS = frozenset(
+    {"meansquarederror", "meanabsoluteerror", "huber", "logcosh", "poisson"}
+    | {"meansquaredlogarithmicerror", "meanabsolutepercentageerror"}
+)
 
 
 def loss_of(model: keras.Model, wish: str | Loss | None) -> Loss | None:
@@ -43,6 +48,11 @@ def loss_of(model: keras.Model, wish: str | Loss | None) -> Loss | None:
     return _named(wish)
 
 
+def is_of_numbers(loss: Loss | None) -> bool:
+    """Whether a loss is one of Keras' for numbers, such as the squared error."""
+    return _name(loss).replace("_", "").lower() in _OF_NUMBERS
+
+
 def logits_of(loss: Loss | None) -> bool | None:
     """What a loss says of the outputs: logits or not; None where it says nothing."""
     said = getattr(loss, "from_logits", None)
@@ -54,7 +64,9 @@ def logits_of(loss: Loss | None) -> bool | None:
 
 
 def usual_loss(answers: Answers, metric: Metric) -> Loss | None:
-    """The loss that goes with an accuracy; None with any other metric."""
+    """The loss that goes with a score; None with one of the user's."""
+    if isinstance(metric, AbsoluteError):
+        return keras.losses.MeanSquaredError()
     task = getattr(metric, "task", None)
     logits = bool(answers.are_logits)
     if task in {"binary", "labels"}:
@@ -64,6 +76,24 @@ def usual_loss(answers: Answers, metric: Metric) -> Loss | None:
     if getattr(metric, "is_one_hot", False):
         return keras.losses.CategoricalCrossentropy(from_logits=logits)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+
+
+def aligned(loss: Loss) -> Loss:
+    """The same loss on labels as Keras gives them to one that a model is compiled with.
+
+    That is as float32, and with the outputs' last axis where it has length 1 and they
+    have none: many losses would broadcast one against the other.
+    """
+
+    def call(y: Any, outputs: Any) -> Any:
+        if keras.tree.is_nested(outputs):
+            return loss(y, outputs)
+        y, outputs = (keras.ops.convert_to_tensor(part) for part in (y, outputs))
+        if len(y.shape) == len(outputs.shape) - 1 and outputs.shape[-1] == 1:
+            y = keras.ops.expand_dims(y, -1)
+        return loss(keras.ops.cast(y, "float32"), outputs)
+
+    return call
 
 
 def fitted(loss: Loss, answers: Answers, metric: Metric) -> Loss:

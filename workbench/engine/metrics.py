@@ -3,7 +3,8 @@
 Accuracy covers classes by integer or one-hot label, softmax, logits, one sigmoid or
 logit per answer, and independent labels (several ones in a row: the fraction of labels
 that are right). With a sequence output the number of a sample is the fraction of its
-steps that are right: the sample, not the step, is the unit.
+steps that are right: the sample, not the step, is the unit. A model of numbers has the
+mean absolute error, in the labels' unit.
 """
 
 from __future__ import annotations
@@ -97,6 +98,34 @@ class Accuracy:
     def _single(self, classes: NDArray[np.int64]) -> NDArray[np.int64] | None:
         is_single = classes.ndim == 1 and self.task != "labels"
         return classes if is_single else None
+
+
+@dataclass(frozen=True)
+class AbsoluteError:
+    """How far numbers lie from the right ones: ``mean |y - p|`` over a sample's."""
+
+    @property
+    def info(self) -> MetricInfo:
+        """Mean absolute error, lower is better."""
+        return MetricInfo("mean_absolute_error", False, is_accuracy=False)
+
+    def results(self, y_true: NDArray[Any], y_pred: Output) -> NDArray[np.float32]:
+        """The error of each sample, shape (n,), in the unit of the labels.
+
+        Args:
+            y_true: Numbers, shape of the output.
+            y_pred: The model's output.
+        """
+        gaps = np.abs(np.asarray(y_pred, np.float32) - y_true)
+        return gaps.reshape(len(gaps), -1).mean(axis=1, dtype=np.float32)
+
+    def predicted_classes(self, y_pred: Output) -> NDArray[np.int64] | None:  # noqa: ARG002
+        """None: numbers are no classes."""
+        return None
+
+    def true_classes(self, y_true: NDArray[Any]) -> NDArray[np.int64] | None:  # noqa: ARG002
+        """None: numbers are no classes."""
+        return None
 
 
 @dataclass(frozen=True)

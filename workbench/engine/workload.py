@@ -21,11 +21,25 @@ from workbench.engine.data_checks import check_split, run
 from workbench.engine.data_sources import data_from, input_names, read_arrays
 from workbench.engine.forward import held_rows
 from workbench.engine.groups import with_groups
-from workbench.engine.labels import Answers, accuracy_for, activation_seen
+from workbench.engine.labels import (
+    Answers,
+    accuracy_for,
+    activation_seen,
+    are_numbers,
+    with_numbers,
+)
 from workbench.engine.layers import values_of, variables
-from workbench.engine.losses import Loss, fitted, logits_of, loss_of, usual_loss
+from workbench.engine.losses import (
+    Loss,
+    aligned,
+    fitted,
+    is_of_numbers,
+    logits_of,
+    loss_of,
+    usual_loss,
+)
 from workbench.engine.macs import macs
-from workbench.engine.metrics import Metric, UserMetric
+from workbench.engine.metrics import AbsoluteError, Metric, UserMetric
 from workbench.engine.model_loading import check_model, load_model
 from workbench.engine.outputs import Place, output_activation, places
 from workbench.engine.sites import sites
@@ -143,7 +157,8 @@ def open_workload(  # noqa: PLR0913
         custom_objects: The user's classes and functions, by name or a Python file.
         trust_code: Whether a file that carries code may be opened.
         metric: ``FILE.py:function`` or a function of labels and outputs that gives one
-            number a sample; accuracy without one.
+            number a sample; without one accuracy, or the mean absolute error where
+            labels are numbers.
         higher_is_better: Direction of that metric, before its own attribute.
         loss: A Keras name, ``FILE.py:function`` or a callable; without one the compiled
             model's, or the one that goes with the accuracy.
@@ -212,20 +227,32 @@ def _scoring(model: keras.Model, source: Any, wishes: _Wishes) -> _Scoring:
         function = load_function(own) if isinstance(own, str) else own
         metric = UserMetric.of(function, wishes.higher_is_better)
         metric.results(few.y, output)
-        return _Scoring(data, metric, loss, from_logits)
+        chosen = None if loss is None else aligned(loss)
+        return _Scoring(data, metric, chosen, from_logits)
     if isinstance(output, list):
         raise UserError("open.outputs", received=len(output))
     activation = output_activation(model) or activation_seen(output)
     answers = Answers(output.shape[1:], activation, from_logits)
-    metric, test = accuracy_for(answers, data.test)
-    train = None if data.train is None else accuracy_for(answers, data.train)[1]
+    data, metric = _judged(data, answers, is_said=is_of_numbers(loss))
     chosen = loss or usual_loss(answers, metric)
     return _Scoring(
-        replace(data, train=train, test=test),
+        data,
         metric,
-        None if chosen is None else fitted(chosen, answers, metric),
+        None if chosen is None else aligned(fitted(chosen, answers, metric)),
         answers.are_logits,
     )
+
+
+def _judged(data: Data, answers: Answers, *, is_said: bool) -> tuple[Data, Metric]:
+    """Data with labels as the score wants them, and the score that fits them."""
+    assert data.test is not None, "A score needs test data."
+    if are_numbers(answers, data.test.y, is_said=is_said):
+        test = with_numbers(answers, data.test)
+        train = None if data.train is None else with_numbers(answers, data.train)
+        return replace(data, train=train, test=test), AbsoluteError()
+    metric, test = accuracy_for(answers, data.test)
+    train = None if data.train is None else accuracy_for(answers, data.train)[1]
+    return replace(data, train=train, test=test), metric
 
 
 def _data(model: keras.Model, source: Any) -> Data:

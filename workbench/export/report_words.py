@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.text import say
+from workbench.text import named, say
 
 if TYPE_CHECKING:
     from workbench.core.measurement import Measurement, MetricInfo
@@ -58,8 +58,7 @@ class ReportWords:
         """What the score is called; empty without data."""
         if self._metric is None:
             return ""
-        is_known = self._metric.name == "accuracy"
-        return self.say("accuracy") if is_known else self._metric.name
+        return named(f"metric.{self._metric.name}", self.lang)
 
     def score_axis(self) -> str:
         """Title of an axis of scores."""
