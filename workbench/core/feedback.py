@@ -9,10 +9,12 @@ better of two ranges. Source: Frantar et al. 2023, arXiv 2210.17323.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from weakref import finalize
 
 import numpy as np
 from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
+from workbench.core.fused import in_parts
 from workbench.core.inverse import inverses_of
 
 if TYPE_CHECKING:
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
 
 # Of the range that has the least error without feedback, which takes up some of it.
 RANGE_FACTORS = (1.0, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3)
-_BLOCK = 64
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+_BLOCK = 32
+_FOUR = 4
+# Multiplications below which threads take longer to start than they save.
+_SMALL = 2_000_000
+_compiled: Any = njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"contract"}
+)
 # Its own types leave the result open.
 _linalg = cast("Any", np.linalg)
 
@@ -71,20 +78,21 @@ def round_in_best_range(  # noqa: PLR0913  # options, by name
     Returns:
         The integers, and the factor of each row (groups, outputs).
     """
-    ways = [
-        _way(inverse, h)
-        for inverse, h in zip(inverses_of(hessian), hessian, strict=True)
-    ]
     levels = np.zeros_like(weights)
     best = np.full(weights.shape[:2], np.inf)
     chosen = np.ones(weights.shape[:2], np.float32)
+    ways = [
+        (order, upper, [a[:, order] for a in parts])
+        for (order, upper), *parts in zip(
+            ways_of(hessian), weights, kept, grid.scale, grid.zero_point, strict=True
+        )
+    ]
     for factor in factors:
-        scale = (grid.scale * np.float32(factor)).astype(np.float64)
         error = np.empty(weights.shape[:2])
         tried = np.empty_like(weights)
-        for group, way in enumerate(ways):
-            given = (weights[group], kept[group], scale[group], grid.zero_point[group])
-            tried[group], error[group] = _rounded(given, way, grid.limits)
+        for group, (order, upper, given) in enumerate(ways):
+            found, error[group] = _rounded(given, upper, grid.limits, factor)
+            tried[group][:, order] = found
         if is_shared:
             error[:] = error.sum()
         is_better = error < best
@@ -94,47 +102,83 @@ def round_in_best_range(  # noqa: PLR0913  # options, by name
     return levels, chosen
 
 
+def ways_of(hessian: Matrices) -> list[tuple[NDArray[np.int64], Matrices]]:
+    """In which order the columns go, and U; kept as long as the matrices are there.
+
+    Args:
+        hessian: As for `round_with_feedback`, not written to any more.
+    """
+    key = id(hessian)
+    known = _ways.get(key)
+    if known is None:
+        pairs = zip(inverses_of(hessian), hessian, strict=True)
+        known = _ways[key] = [_way(inverse, h) for inverse, h in pairs]
+        finalize(hessian, _ways.pop, key, None).atexit = False
+    return known
+
+
+_ways: dict[int, list[tuple[NDArray[np.int64], Matrices]]] = {}
+
+
 def _way(inverse: Matrices, h: Matrices) -> tuple[NDArray[np.int64], Matrices]:
-    """In which order the columns go, and U."""
     order = np.argsort(-np.diag(h), kind="stable")
     lower: Matrices = _linalg.cholesky(inverse[np.ix_(order, order)])
     return order, np.ascontiguousarray(lower.T)
 
 
 def _rounded(
-    given: tuple[NDArray[Any], ...],
-    way: tuple[NDArray[np.int64], Matrices],
+    given: Sequence[NDArray[Any]],
+    upper: Matrices,
     limits: tuple[int, int],
+    factor: float,
 ) -> tuple[Matrices, Matrices]:
-    """The integers of one group, and what each row has lost."""
-    order, upper = way
-    moved, kept, scale, zero = (np.ascontiguousarray(a[:, order]) for a in given)
+    """The integers of one group, in the order of the columns, and what rows lost."""
+    weights, kept, scale, zero = given
+    scale = (scale * np.float32(factor)).astype(np.float64)
+    moved = np.array(weights, order="C")
     levels = np.empty_like(moved)
     lost = np.zeros(len(moved))
-    for start in range(0, len(order), _BLOCK):
-        stop = min(start + _BLOCK, len(order))
-        errors = np.empty((len(moved), stop - start))
-        part = slice(start, stop)
-        here = (moved[:, part], kept[:, part], scale[:, part], zero[:, part])
-        _round_block(here, upper[part, part], limits, levels[:, part], errors)
-        moved[:, stop:] -= errors @ upper[part, stop:]
-        lost += np.square(errors).sum(axis=1)
-    found = np.empty_like(levels)
-    found[:, order] = levels
-    return found, lost
+
+    def part(rows: slice, _: slice) -> None:
+        here = moved[rows], kept[rows], scale[rows], zero[rows]
+        _round_rows(here, upper, limits, levels[rows], lost[rows])
+
+    if moved.size * len(upper) < _SMALL:
+        part(slice(None), slice(None))
+    else:
+        in_parts((len(moved), 1), part)
+    return levels, lost
 
 
 @_compiled
-def _round_block(here: Any, upper: Any, limits: Any, levels: Any, errors: Any) -> None:
-    """Round some columns one after the other, row by row."""
+def _round_rows(here: Any, upper: Any, limits: Any, levels: Any, lost: Any) -> None:
+    """Round column after column; the later ones move once a block is through."""
     weights, kept, scales, zeros = here
     low, high = limits
-    for r in range(len(weights)):
-        w, q, e = weights[r], levels[r], errors[r]
-        for j in range(w.size):
-            scale, zero = scales[r, j], zeros[r, j]
-            value = w[j] if kept[r, j] else 0.0
-            q[j] = min(max(np.rint(value / scale) + zero, low), high)
-            e[j] = (w[j] - (q[j] - zero) * scale) / upper[j, j]
-            for k in range(j + 1, w.size):
-                w[k] -= e[j] * upper[j, k]
+    width = weights.shape[1]
+    e = np.empty(_BLOCK)
+    for start in range(0, width, _BLOCK):
+        stop = min(start + _BLOCK, width)
+        for r in range(len(weights)):
+            w, q = weights[r], levels[r]
+            for j in range(start, stop):
+                scale, zero = scales[r, j], zeros[r, j]
+                value = w[j] if kept[r, j] else 0.0
+                q[j] = min(max(np.rint(value / scale) + zero, low), high)
+                error = (w[j] - (q[j] - zero) * scale) / upper[j, j]
+                e[j - start] = error
+                lost[r] += error * error
+                for k in range(j + 1, stop):
+                    w[k] -= error * upper[j, k]
+            if stop < width:
+                _move(w[stop:], e, upper[start:stop, stop:])
+
+
+@_compiled
+def _move(w: Any, e: Any, upper: Any) -> None:
+    """Take the errors of a whole block off the columns behind it."""
+    for t in range(0, _BLOCK, _FOUR):
+        a, b, c, d = upper[t], upper[t + 1], upper[t + 2], upper[t + 3]
+        e0, e1, e2, e3 = e[t], e[t + 1], e[t + 2], e[t + 3]
+        for k in range(w.size):
+            w[k] -= (e0 * a[k] + e1 * b[k]) + (e2 * c[k] + e3 * d[k])
