@@ -28,12 +28,8 @@ WHOLE = {
     "shared": {},
     "residual": {},
     "bidirectional": dict.fromkeys(
-        [
-            f"both_ways/{way}_lstm/{name}"
-            for way in ("forward", "backward")
-            for name in ("kernel", "recurrent_kernel")
-        ],
-        "low_rank.inside",
+        [f"both_ways/{way}_lstm/recurrent_kernel" for way in ("forward", "backward")],
+        "low_rank.no_layers",
     ),
     "two_inputs": {},
     "sequence": {"lstm/recurrent_kernel": "low_rank.no_layers"},
@@ -147,7 +143,7 @@ def test_strides_padding_and_activations_are_right(
     model = convolutions(stride, padding, dilation)
     x = np.random.default_rng(1).normal(size=(20, 8, 8, 3)).astype(np.float32)
     workload = open_workload(model, (x, np.arange(20) % 3))
-    network = network_of(workload, Choice.of(step, rank=0.5))
+    network = network_of(workload, Choice.of(step, rank=0.5, scope="tensor"))
     found = realized(workload, network)
     assert found.whole == ()
     live = LiveModel(workload)

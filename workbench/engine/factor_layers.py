@@ -27,7 +27,7 @@ _CONVOLUTIONS = (_L.Conv1D, _L.Conv2D, _L.Conv3D)
 _SEPARABLE = (_L.SeparableConv1D, _L.SeparableConv2D)
 _RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
 # What belonged to the whole kernel and not to its factors.
-_OF_KERNEL = ("kernel_regularizer", "kernel_constraint", "pointwise_regularizer")
+OF_KERNEL = ("kernel_regularizer", "kernel_constraint")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Chain:
         moved: Where each other variable of the layer went, by its name.
     """
 
-    layer: keras.Sequential
+    layer: keras.Model
     values: Mapping[str, NDArray[np.float32]]
     moved: Mapping[str, str]
 
@@ -54,6 +54,14 @@ def within_reach(model: keras.Model) -> dict[str, keras.Layer]:
         for address, layer in found.items()
         if not any(address.startswith(f"{owner}/") for owner in inside)
     }
+
+
+def is_masking(model: keras.Model) -> bool:
+    """Whether a model may mask steps of its sequences."""
+    return any(
+        isinstance(layer, _L.Masking) or getattr(layer, "mask_zero", False)
+        for layer in layers(model).values()
+    )
 
 
 def chain_of(layer: keras.Layer, name: str, code: LowRank) -> Chain | None:
@@ -72,13 +80,14 @@ def chain_of(layer: keras.Layer, name: str, code: LowRank) -> Chain | None:
     return None if make is None else make(layer, name, factors)
 
 
+def entering(layer: Any, rank: int) -> keras.Layer:
+    """A dense layer for the first factor of a layer's kernel."""
+    name = _part(layer, 0)
+    return _L.Dense(rank, use_bias=False, dtype=layer.dtype_policy, name=name)
+
+
 def _dense(layer: Any, _: str, factors: Sequence[NDArray[Any]]) -> Chain:
-    first = _L.Dense(
-        factors[0].shape[1],
-        use_bias=False,
-        dtype=layer.dtype_policy,
-        name=_part(layer, 0),
-    )
+    first = entering(layer, factors[0].shape[1])
     return _chain(layer, [first, _like(layer, 1)], factors)
 
 
@@ -159,12 +168,7 @@ def _embedding(layer: Any, _: str, factors: Sequence[NDArray[Any]]) -> Chain:
 def _recurrent(layer: Any, name: str, factors: Sequence[NDArray[Any]]) -> Chain | None:
     if name != "kernel" or layer.return_state or layer.stateful:
         return None
-    first = _L.Dense(
-        factors[0].shape[1],
-        use_bias=False,
-        dtype=layer.dtype_policy,
-        name=_part(layer, 0),
-    )
+    first = entering(layer, factors[0].shape[1])
     second = _like(layer, 1)
     moved = {"recurrent_kernel": f"{second.name}/recurrent_kernel"}
     return _chain(layer, [first, second], factors, moved=moved)
@@ -199,7 +203,8 @@ def _chain(
 def _like(layer: keras.Layer, place: int, **changes: Any) -> keras.Layer:
     """A layer of the same kind, other in some ways."""
     config = layer.get_config() | changes | {"name": _part(layer, place)}
-    dropped = {name: None for name in _OF_KERNEL if name in config}
+    names = (*OF_KERNEL, "pointwise_regularizer")
+    dropped = {name: None for name in names if name in config}
     return type(layer).from_config(config | dropped)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from workbench.core.codes import LowRank
 from workbench.core.errors import UserError
 from workbench.core.network import Skipped
-from workbench.engine.factor_layers import chain_of, within_reach
+from workbench.engine.factor_directions import directions_of
+from workbench.engine.factor_layers import chain_of, is_masking, within_reach
 from workbench.engine.layers import clone, layers, pack, variables
 from workbench.engine.rebuild import rebuild
 
@@ -92,20 +93,34 @@ def _chains(
     """The smaller layers by address, and the products for which there are none."""
     within = within_reach(model)
     chains: dict[str, Chain] = {}
-    whole: list[Skipped] = []
+    reasons: dict[str, str] = {}
+    ways: dict[str, dict[str, LowRank]] = {}
     for path in products:
-        address, _, name = path.rpartition("/")
         code = network.tensors[path].code
+        assert isinstance(code, LowRank)
+        address, _, name = path.rpartition("/")
+        around, _, way = address.rpartition("/")
         layer = within.get(address)
-        found = None
-        if layer is not None and isinstance(code, LowRank):
-            found = chain_of(layer, name, code)
+        found = None if layer is None else chain_of(layer, name, code)
         if found is not None:
             chains[address] = found
+        elif name == "kernel" and _is_two_way(within.get(around)):
+            ways.setdefault(around, {})[way] = code
         else:
-            reason = "low_rank.inside" if layer is None else "low_rank.no_layers"
-            whole.append(Skipped(path, "realize", reason))
-    return chains, tuple(whole)
+            is_known = layer is not None or _is_two_way(within.get(around))
+            reasons[path] = "low_rank.no_layers" if is_known else "low_rank.inside"
+    for address, codes in ways.items():
+        found = directions_of(within[address], codes, is_masked=is_masking(model))
+        if found is not None:
+            chains[address] = found
+            continue
+        reasons |= {f"{address}/{way}/kernel": "low_rank.no_layers" for way in codes}
+    whole = [path for path in products if path in reasons]
+    return chains, tuple(Skipped(path, "realize", reasons[path]) for path in whole)
+
+
+def _is_two_way(layer: keras.Layer | None) -> bool:
+    return isinstance(layer, keras.layers.Bidirectional)
 
 
 def _with_chains(model: keras.Model, chains: dict[str, Chain]) -> keras.Model:
