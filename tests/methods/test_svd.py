@@ -187,3 +187,31 @@ def test_a_product_is_never_pruned_as_a_whole():
     made = Svd(rank=0.5).apply(CompressedTensor.of(weights((30, 20))), DENSE)
     with pytest.raises(TypeError, match="by its factors"):
         made.masked(np.ones((30, 20), bool))
+
+
+def test_kernels_share_their_weights_by_what_each_rank_keeps():
+    """A large kernel of few directions gives more than a small one of many."""
+    large = weights((60, 4)) @ weights((4, 50), seed=1) + 0.01 * weights((60, 50))
+    kernels = {"large/kernel": large, "small/kernel": np.eye(12, dtype=np.float32)}
+    sites = [
+        Site(path, "dense", values.shape, (1,)) for path, values in kernels.items()
+    ]
+
+    def left(scope):
+        network = compress(
+            sites,
+            kernels,
+            chain(Choice.of("svd", rank=0.5, data_aware=False, scope=scope)),
+            digests={path: path for path in kernels},
+        )
+        return [
+            sum(part.dense.size for part in tensor.code.factors)
+            if isinstance(tensor.code, LowRank)
+            else tensor.dense.size
+            for tensor in network.tensors.values()
+        ]
+
+    together, each = left("global"), left("tensor")
+    assert together[1] == 144
+    assert each[1] == 72
+    assert 0.45 * (3000 + 144) < sum(together) <= 0.5 * (3000 + 144)

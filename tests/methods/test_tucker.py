@@ -5,6 +5,8 @@ import pytest
 
 from workbench.core.calibration import Bias, Gram
 from workbench.core.codes import LowRank
+from workbench.core.compress import compress
+from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.core.tucker import tucker_of
 from workbench.methods.tucker import Tucker2
@@ -116,3 +118,22 @@ def test_a_convolution_of_one_channel_has_two_factors():
     assert isinstance(made.code, LowRank)
     assert [part.dense.ndim for part in made.code.factors] == [4, 4]
     assert made.code.factors[0].dense.shape[:3] == (5, 5, 1)
+
+
+def test_convolutions_share_their_weights():
+    shapes = {"large/kernel": (3, 3, 16, 24), "small/kernel": (3, 3, 4, 6)}
+    rng = np.random.default_rng(3)
+    kernels = {
+        path: rng.normal(size=shape).astype(np.float32)
+        for path, shape in shapes.items()
+    }
+    kernels["large/kernel"][:, :, 5:] *= 0.01
+    sites = [Site(path, "conv", shape, (3,)) for path, shape in shapes.items()]
+    wish = Choice.of("tucker", rank=0.5, data_aware=False)
+    network = compress(
+        sites, kernels, Recipe((Plan("*", (wish,)),)), digests={p: p for p in shapes}
+    )
+    large, small = network.tensors.values()
+    assert not isinstance(small.code, LowRank)
+    assert isinstance(large.code, LowRank)
+    assert sum(part.dense.size for part in large.code.factors) <= 0.5 * 3672 - 216

@@ -137,6 +137,14 @@ class Spectrum:
         total = left[0] if left.size and left[0] > 0 else 1.0
         return np.append(left, 0.0) / total
 
+    @cached_property
+    def offers(self) -> tuple[Matrix, Matrix]:
+        """Weights and error of each rank from 1 on that gains, and of the kernel."""
+        rows, columns = self.matrices.rows, self.matrices.columns
+        ranks = np.arange(1, min(math.ceil(self.matrices.break_even), len(self.errors)))
+        weights = np.append(ranks * (rows + columns), rows * columns)
+        return weights.astype(np.float64), np.append(self.errors[ranks], 0.0)
+
     def factors(self, rank: int) -> tuple[Matrix, Matrix]:
         """The best factors of a rank."""
         return self.left[:, :rank], self.right[:rank]
@@ -193,11 +201,15 @@ def factored(
         The tensor as it is where it is pruned or coded already, or its weights are so
         large that the product could leave float32.
     """
-    is_new = isinstance(tensor.code, Float) and tensor.mask is None
-    if not is_new or not is_safe(code):
+    if not is_new(tensor) or not is_safe(code):
         return tensor
     made = tensor.coded(code)
     return made if gram is None else replace(made, shift=lost_mean(made, site, gram))
+
+
+def is_new(tensor: CompressedTensor) -> bool:
+    """Whether a tensor is neither pruned nor coded yet."""
+    return isinstance(tensor.code, Float) and tensor.mask is None
 
 
 def lost_mean(

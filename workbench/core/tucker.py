@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -73,16 +74,33 @@ class Tucker:
         The error is bounded by the sum of both axes' own; the smallest ranks are taken
         where none fits.
         """
-        ours, theirs = self.errors
-        r, s = np.meshgrid(
-            np.arange(1, len(ours)), np.arange(1, len(theirs)), indexing="ij"
-        )
-        error = ours[1:, None] + theirs[None, 1:]
-        fits = self.cost(r, s) <= share * self.kernel.size
+        weights, errors = (part[:-1] for part in self.offers)
+        fits = weights <= share * self.kernel.size
         if not fits.any():
             return 1, 1
-        place = int(np.argmin(np.where(fits, error, np.inf)))
-        return int(r.flat[place]), int(s.flat[place])
+        return self.ranks_at(int(np.argmin(np.where(fits, errors, np.inf))))
+
+    @cached_property
+    def offers(self) -> tuple[Array, Array]:
+        """Weights and error of each pair of ranks, and of the kernel as it is."""
+        ours, theirs = self.errors
+        error = ours[1:, None] + theirs[None, 1:]
+        r, s = np.indices(error.shape) + 1
+        cost = self.cost(r, s).astype(np.float64)
+        gains = cost < self.kernel.size
+        error = np.where(gains, error, np.inf)
+        return (
+            np.append(cost.ravel(), self.kernel.size),
+            np.append(error.ravel(), 0.0),
+        )
+
+    def ranks_at(self, place: int) -> tuple[int, int]:
+        """The pair of ranks at a place of `offers`; all channels at the last."""
+        _, inputs, outputs = self.kernel.shape
+        if place == inputs * outputs:
+            return inputs, outputs
+        r, s = divmod(place, outputs)
+        return r + 1, s + 1
 
     def factors(self, r: int, s: int) -> tuple[Array, Array, Array]:
         """A (inputs, r), the core (window, r, s) and B (s, outputs)."""

@@ -5,14 +5,26 @@ See `workbench.core.low_rank`; the mean of what is lost goes into the bias.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from workbench.core.knob import knob
-from workbench.core.low_rank import WIDEST, Matrices, factored, single, spectrum_of
+from workbench.core.low_rank import (
+    WIDEST,
+    Matrices,
+    factored,
+    is_new,
+    single,
+    spectrum_of,
+)
+from workbench.core.ranks import shared
 from workbench.core.step import TensorStep, steps
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from workbench.core.ranks import Points
     from workbench.core.tensor import CompressedTensor, Site
 
 
@@ -25,6 +37,11 @@ class Svd(TensorStep):
         rank: Rank as a share of the break-even rank, which is the share of the
             kernel's weights that the factors have; 1 leaves the kernel as it is.
         data_aware: Whether a direction counts by what calibration saw along it.
+        scope: ``global`` shares the weights between all kernels that ask for it, so
+            that the relative errors of their layers add up to the least; ``tensor``
+            gives each kernel its share.
+        place: Which of its `offers` a kernel takes where several have agreed on it; no
+            knob.
     """
 
     name: ClassVar[str] = "svd"
@@ -32,6 +49,8 @@ class Svd(TensorStep):
 
     rank: float = knob(1.0, low=0.01, high=1.0)
     data_aware: bool = knob(True)
+    scope: str = knob("global", choices=("tensor", "global"))
+    place: int | None = field(default=None)
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The best product of the rank; the tensor as it is where there is no gain."""
@@ -39,11 +58,30 @@ class Svd(TensorStep):
             return tensor
         gram = single(site.gram) if self.data_aware else None
         spectrum = spectrum_of(tensor.dense, site, gram)
-        if spectrum is None:
+        if spectrum is None or self.place == len(spectrum.offers[0]) - 1:
             return tensor
         matrices = spectrum.matrices
-        pair = spectrum.factors(matrices.rank(self.rank))
+        place = matrices.rank(self.rank) - 1 if self.place is None else self.place
+        pair = spectrum.factors(place + 1)
         return factored(tensor, matrices.code(*pair, site), site, gram)
+
+    @classmethod
+    def agree(
+        cls,
+        wishes: Mapping[str, Self],
+        tensors: Mapping[str, CompressedTensor],
+        sites: Mapping[str, Site],
+    ) -> Mapping[str, Self]:
+        """The rank of each kernel in a wish over several of them."""
+
+        def offer(path: str, wish: Self) -> Points | None:
+            tensor, site = tensors[path], sites[path]
+            gram = single(site.gram) if wish.data_aware else None
+            found = spectrum_of(tensor.dense, site, gram) if is_new(tensor) else None
+            return found and found.offers
+
+        places = shared(wishes, offer)
+        return {p: replace(w, place=places.get(p)) for p, w in wishes.items()}
 
     def plain(self) -> Svd:
         """The same with all directions counting alike."""

@@ -5,17 +5,22 @@ See `workbench.core.tucker`; the mean of what is lost goes into the bias.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from workbench.core.knob import knob
-from workbench.core.low_rank import WIDEST, Matrices, factored, single
+from workbench.core.low_rank import WIDEST, Matrices, factored, is_new, single
+from workbench.core.ranks import shared
 from workbench.core.step import TensorStep, steps
 from workbench.core.tucker import smallest_share, tucker_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from workbench.core.ranks import Points
     from workbench.core.tensor import CompressedTensor, Site
 
 
@@ -28,6 +33,11 @@ class Tucker2(TensorStep):
         rank: Share of the kernel's weights that the factors may have; the two ranks
             with the least error follow. 1 leaves the kernel as it is.
         data_aware: Whether a direction counts by what calibration saw along it.
+        scope: ``global`` shares the weights between all kernels that ask for it, so
+            that the relative errors of their layers add up to the least; ``tensor``
+            gives each kernel its share.
+        place: Which of its `offers` a kernel takes where several have agreed on it; no
+            knob.
     """
 
     name: ClassVar[str] = "tucker"
@@ -35,6 +45,8 @@ class Tucker2(TensorStep):
 
     rank: float = knob(1.0, low=0.01, high=1.0)
     data_aware: bool = knob(True)
+    scope: str = knob("global", choices=("tensor", "global"))
+    place: int | None = field(default=None)
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The factors; the tensor as it is where there is no gain."""
@@ -42,10 +54,28 @@ class Tucker2(TensorStep):
             return tensor
         gram = single(site.gram) if self.data_aware else None
         found = tucker_of(tensor.dense, gram)
-        ranks = found.ranks(self.rank)
+        place = self.place
+        ranks = found.ranks(self.rank) if place is None else found.ranks_at(place)
         if found.cost(*ranks) >= tensor.dense.size:
             return tensor
         return factored(tensor, found.code(*ranks, site), site, gram)
+
+    @classmethod
+    def agree(
+        cls,
+        wishes: Mapping[str, Self],
+        tensors: Mapping[str, CompressedTensor],
+        sites: Mapping[str, Site],
+    ) -> Mapping[str, Self]:
+        """The ranks of each kernel in a wish over several of them."""
+
+        def offer(path: str, wish: Self) -> Points | None:
+            gram = single(sites[path].gram) if wish.data_aware else None
+            values = tensors[path]
+            return tucker_of(values.dense, gram).offers if is_new(values) else None
+
+        places = shared(wishes, offer)
+        return {p: replace(w, place=places.get(p)) for p, w in wishes.items()}
 
     def plain(self) -> Tucker2:
         """The same with all directions counting alike."""
