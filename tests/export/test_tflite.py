@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.engine.workload import open_workload
 from workbench.export.artifact import Artifact, ExportJob, exporters
 from workbench.export.flat_model import FlatModel
+from workbench.export.packing import INT2, INT4
 from workbench.export.run import Runtime
 
 pytestmark = pytest.mark.slow
+STORED = (INT2, INT4, np.dtype(np.int8), np.dtype(np.int16))
 
 
 def export(name: str, wish: Recipe, made: Network, folder: Path) -> Artifact:
@@ -58,7 +61,8 @@ def test_full_int8_is_what_was_simulated(tmp_path: Path) -> None:
 
 def test_every_width_says_how_it_is_stored(tmp_path: Path) -> None:
     wish = nets.recipe(
-        Plan("conv/*", (Choice.of("uniform", bits=4),)),
+        Plan("conv/*", (Choice.of("uniform", bits=5),)),
+        Plan("separable/*", (Choice.of("uniform", bits=3),)),
         Plan("depthwise/*", (Choice.of("uniform", bits=8, symmetric=False),)),
         Plan("pointwise/*", (Choice.of("uniform", bits=12),)),
         Plan("dense/*", (Choice.of("uniform", bits=12, granularity="tensor"),)),
@@ -71,6 +75,8 @@ def test_every_width_says_how_it_is_stored(tmp_path: Path) -> None:
     notes = keys(artifact)
     assert "export.activations_float" in notes
     assert notes["export.stored_as_8"]["paths"] == "conv/kernel"
+    paths = str(notes["export.stored_as_4"]["paths"]).split(", ")
+    assert {path.partition("/")[0] for path in paths} == {"separable"}
     assert notes["export.stored_as_16"]["paths"] == "dense/kernel"
     assert notes["export.left_float"]["paths"] == "pointwise/kernel"
     assert notes["export.not_quantized"]["paths"] == "scores/kernel"
@@ -80,6 +86,46 @@ def test_every_width_says_how_it_is_stored(tmp_path: Path) -> None:
     assert any(same_values(dense, v) for v in stored(artifact.path))
 
 
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"symmetric": False}, {"granularity": "tensor"}],
+    ids=["channels", "zero points", "tensor"],
+)
+def test_few_bits_are_stored_as_few_and_run_as_simulated(
+    knobs: dict[str, Any], bits: int, tmp_path: Path
+) -> None:
+    wish = nets.recipe(Plan("*", (Choice.of("uniform", bits=bits, **knobs),)))
+    made = nets.network(wish)
+    artifact = export("tflite-exact", wish, made, tmp_path)
+    assert artifact.agreement == 1.0
+    assert artifact.largest_gap is not None
+    assert artifact.largest_gap < 1e-5
+    assert artifact.types is not None
+    weights = sum(tensor.dense.size for tensor in made.tensors.values())
+    assert artifact.types[f"int{bits}"] == weights
+    assert not keys(artifact).keys() & {"export.stored_as_4", "export.stored_as_8"}
+    # No BatchNorm is folded into this one.
+    dense = made.tensors["dense/kernel"].dense
+    assert any(same_values(dense, values) for values in stored(artifact.path))
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_few_bits_are_stored_as_few_where_activations_are_rounded(
+    bits: int, tmp_path: Path
+) -> None:
+    wish = nets.recipe(Plan("*", (Choice.of("uniform", bits=bits),)))
+    made = nets.network(wish)
+    artifact = export("tflite", wish, made, tmp_path)
+    assert artifact.types is not None
+    assert "int8" not in artifact.types
+    assert "dense/kernel" in str(keys(artifact)["export.dynamic"]["paths"])
+    assert artifact.agreement is not None
+    assert artifact.agreement > 0.97
+    dense = made.tensors["dense/kernel"].dense
+    assert any(same_values(dense, values) for values in stored(artifact.path))
+
+
 def stored(path: Path) -> list[np.ndarray]:
     """Integer constants of a file as reals."""
     model = FlatModel(path.read_bytes())
@@ -87,8 +133,9 @@ def stored(path: Path) -> list[np.ndarray]:
     for graph in model.graphs:
         for index, tensor in enumerate(graph.tensors):
             values, grid = model.constant(graph, index), tensor.quantization
-            if values is None or values.dtype not in (np.int8, np.int16):
+            if values is None or values.dtype not in STORED:
                 continue
+            values = values.astype(np.int32)
             shape = [1] * values.ndim
             shape[grid.quantizedDimension] = -1
             shape = shape if len(grid.scale) > 1 else []

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 import numpy as np
 
+from workbench.export.packing import BITS, INT2, INT4, packed, unpacked
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,7 +29,7 @@ def _load_schema() -> Any:
 
 
 _schema = _load_schema()
-_TYPES: dict[int, type[np.generic]] = {
+_TYPES: dict[int, Any] = {
     _schema.TensorType.FLOAT32: np.float32,
     _schema.TensorType.INT32: np.int32,
     _schema.TensorType.UINT8: np.uint8,
@@ -35,6 +37,8 @@ _TYPES: dict[int, type[np.generic]] = {
     _schema.TensorType.BOOL: np.bool_,
     _schema.TensorType.INT16: np.int16,
     _schema.TensorType.INT8: np.int8,
+    _schema.TensorType.INT4: INT4,
+    _schema.TensorType.INT2: INT2,
 }
 _NUMBERS = {np.dtype(kind): number for number, kind in _TYPES.items()}
 _OPERATORS = {
@@ -92,6 +96,8 @@ class FlatModel:
         kind = self.type_of(tensor)
         if kind is None or data is None or len(data) == 0:
             return None
+        if kind in BITS:
+            return unpacked(bytes(data), kind, _shape(tensor))
         return np.frombuffer(bytes(data), kind).reshape(_shape(tensor))
 
     def stored_types(self) -> dict[str, int]:
@@ -214,9 +220,10 @@ class FlatModel:
         return len(self._model.operatorCodes) - 1
 
     def _buffer(self, values: NDArray[Any]) -> int:
-        data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+        if values.dtype in BITS:
+            values = packed(values)
         buffer = _schema.BufferT()
-        buffer.data = data
+        buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
         self._model.buffers.append(buffer)
         return len(self._model.buffers) - 1
 

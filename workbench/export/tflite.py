@@ -1,4 +1,4 @@
-"""The ``.tflite`` exporters: int8 weights, or everything in int8.
+"""The ``.tflite`` exporters: integer weights, or everything in int8.
 
 The converter only turns the graph into a float file, in a process of its own; which
 integers go in is decided here, so that the file is what was simulated. Then it is read
@@ -43,13 +43,13 @@ _MOST_NAMED = 6
 
 @exporters.add("tflite")
 def tflite(job: ExportJob) -> Artifact:
-    """Int8 weights; LiteRT rounds activations on the fly where that is faster."""
+    """Integer weights; LiteRT rounds activations on the fly where that is faster."""
     return _export(job, "tflite", "dynamic", "model.tflite")
 
 
 @exporters.add("tflite-exact")
 def tflite_exact(job: ExportJob) -> Artifact:
-    """Int8 weights, arithmetic in floats: slower, and the simulation's very answers."""
+    """Integer weights, arithmetic in floats: slower, the simulation's very answers."""
     return _export(job, "tflite-exact", "exact", "model-exact.tflite")
 
 
@@ -211,9 +211,12 @@ def _width_notes(
         if isinstance(tensor.code, Affine)
     }
     wide = [one.path for one in kept if one.stored_bits > INT8_BITS]
-    narrow = [p for p in coded if p in integers and coded[p] < INT8_BITS]
+    stored = dict.fromkeys(integers, INT8_BITS)
+    stored |= {one.path: one.stored_bits for one in kept}
+    narrow = [p for p in coded if coded[p] < min(stored.get(p, 0), INT8_BITS)]
     groups = {
-        "export.stored_as_8": narrow,
+        "export.stored_as_4": [p for p in narrow if stored[p] < INT8_BITS],
+        "export.stored_as_8": [p for p in narrow if stored[p] == INT8_BITS],
         "export.stored_as_16": wide,
         "export.left_float": [path for path in coded if path not in integers],
         "export.not_quantized": [p for p in tensors if p not in coded],
