@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_SHAPES = "build_config"
+
 
 def rebuild(
     model: keras.Model,
@@ -74,6 +76,20 @@ def rebuild(
     return copy
 
 
+def unbuilt_config(layer: keras.Layer) -> dict[str, Any]:
+    """A layer's configuration, from which its parts are made without any shapes.
+
+    Keras gives the parts of wrappers the shapes that they had.
+    """
+    return _without_shapes(layer.get_config())
+
+
+def _without_shapes(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {k: _without_shapes(v) for k, v in config.items() if k != _SHAPES}
+    return [_without_shapes(v) for v in config] if isinstance(config, list) else config
+
+
 def _cloned(model: keras.Model, replacements: Mapping[int, keras.Layer]) -> keras.Model:
     """The copy, with layers of some identities replaced, and its initial values."""
 
@@ -81,7 +97,7 @@ def _cloned(model: keras.Model, replacements: Mapping[int, keras.Layer]) -> kera
         found = replacements.get(id(layer))
         if found is not None:
             return found
-        return type(layer).from_config(layer.get_config())
+        return type(layer).from_config(unbuilt_config(layer))
 
     with keras.StatelessScope():  # what is made is initialized at its end
         copy: Any = keras.models.clone_model(model, clone_function=made, recursive=True)

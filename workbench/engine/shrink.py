@@ -18,7 +18,7 @@ from workbench.engine.layers import clone, layers, owned, pack, variables
 from workbench.engine.macs import macs
 from workbench.engine.outputs import places
 from workbench.engine.realize import realize
-from workbench.engine.rebuild import rebuild
+from workbench.engine.rebuild import rebuild, unbuilt_config
 from workbench.engine.sites import sites
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _smaller(model: keras.Model, cuts: Cuts) -> dict[str, keras.Layer]:
         count = lost.get(id(next(iter(parts.values()))), 0)
         is_inside = address.rpartition("/")[0] in made  # Made by what is around it.
         if count and not is_inside:
-            config = layer.get_config()
+            config = unbuilt_config(layer)
             for name in parts:
                 # The way back of a bidirectional layer may be made as the way there.
                 if name in config or not name:
