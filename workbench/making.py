@@ -5,6 +5,7 @@ Each layer is repaired by itself first, which is quick, and then all of them in 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.core.compress import activation_grids, compress
@@ -66,6 +67,8 @@ def in_turn(
 ) -> Generator[None, None, Network]:
     """Repair layer after layer, on what the compressed ones before it give.
 
+    What BatchNorm gives in the end is made what it was, where that is asked for.
+
     Args:
         session: Whose model it is.
         recipe: What to do.
@@ -78,14 +81,21 @@ def in_turn(
         The network; the same where nothing asks for it or there is nothing to see.
     """
     sites = session.sites
-    if not session.can_train or not asking(network, sites, recipe):
+    if not session.can_train or not any(site.is_calibrated for site in sites):
         return network
-    inputs = session.compressed_inputs()
+    is_matched = recipe.asks_for("batch_norm", [site.path for site in sites])
+    if not is_matched and not asking(network, sites, recipe):
+        return network
+    inputs = session.compressed_inputs(is_matched=is_matched)
 
     def again(sites: Sequence[Site], previous: Network) -> Network:
         return _from_original(session, sites, recipe, previous)
 
-    return (yield from repaired_in_turn(network, sites, recipe, inputs, again))
+    network = yield from repaired_in_turn(network, sites, recipe, inputs, again)
+    statistics = yield from inputs.norms(network)
+    if not statistics:
+        return network
+    return replace(network, others={**(network.others or {}), **statistics})
 
 
 def compressed(

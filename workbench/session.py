@@ -283,14 +283,20 @@ class Session(KeptState):
         if self.recipe.has_activations:
             self.preview()
 
-    def compressed_inputs(self) -> Any:
-        """What tells what kernels see of a compressed model; made when asked for."""
+    def compressed_inputs(self, *, is_matched: bool = False) -> Any:
+        """What tells what kernels see of a compressed model; made when asked for.
+
+        Args:
+            is_matched: Whether its BatchNorm is re-estimated.
+        """
         from workbench.engine.compressed_inputs import CompressedInputs
 
         sites, known = self._inputs
-        if known is None or sites is not self.sites:
+        if known is None or sites is not self.sites or known.is_matched != is_matched:
             sites = self.sites
-            known = CompressedInputs(self.workload, sites, seed=self.recipe.seed)
+            known = CompressedInputs(
+                self.workload, sites, seed=self.recipe.seed, is_matched=is_matched
+            )
             self._inputs = sites, known
         return known
 

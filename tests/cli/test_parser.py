@@ -73,6 +73,13 @@ def test_every_knob_of_every_method_is_a_flag():
     assert {flag.owner for flag in flags()} == {*steps, "activations", "retraining"}
 
 
+def test_a_step_without_knobs_goes_by_its_name():
+    on = recipe_of(wish("--sparsity", "0.5", "--batch-norm"))
+    assert [one.name for one in on.plans[0].steps] == ["magnitude", "batch_norm"]
+    off = recipe_of(wish("--sparsity", "0.5", "--repair", "--no-batch-norm"))
+    assert not off.asks_for("batch_norm", ["a/kernel"])
+
+
 def test_flags_become_a_recipe():
     words = "--sparsity 0.5 --scope global --bits 4 --no-symmetric"
     more = "--activation-bits 8 --retrain 2 --learning-rate 0.01 --seed 3"

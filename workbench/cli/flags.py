@@ -1,7 +1,8 @@
 """Every knob is a flag: from the words of a command line to a recipe.
 
 The knobs of the two common methods go by their own names (``--sparsity``, ``--bits``),
-those of any other method by its name and theirs (``--step-of-bits-bits``).
+those of any other method by its name and theirs (``--step-of-bits-bits``). A method
+without knobs is switched on, or off, by its name alone (``--batch-norm``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.cli.wishes import add_wishes, wish_of
 from workbench.core.activations import ActivationQuantization
-from workbench.core.edit import set_knobs, set_repair
+from workbench.core.edit import set_knobs, set_repair, switch_off
 from workbench.core.errors import UserError
 from workbench.core.knob import Knob, check_values, knobs
 from workbench.core.recipe import Recipe, Retraining
@@ -41,7 +42,7 @@ class Flag:
     Attributes:
         name: Without the dashes.
         owner: Name of the step, or ``activations`` or ``retraining``.
-        field: Name of the knob.
+        field: Name of the knob; empty where it switches a step without knobs.
         knob: What it accepts.
     """
 
@@ -67,7 +68,10 @@ class Flag:
 def flags() -> Iterator[Flag]:
     """The flags of all methods, of activations and of retraining."""
     for step in steps:
-        for field, declared in knobs(steps[step]).items():
+        own = knobs(steps[step])
+        if not own:
+            yield Flag(step.replace("_", "-"), step, "", Knob("bool"))
+        for field, declared in own.items():
             name = field if step in _PLAIN else f"{step}-{field}"
             yield Flag(name.replace("_", "-"), step, field, declared)
     for field, declared in knobs(ActivationQuantization).items():
@@ -86,7 +90,7 @@ def add_flags(parser: argparse.ArgumentParser, say: Callable[..., str]) -> None:
             key = f"knob.{flag.owner}"
             title = say(key) if has(key) else flag.owner
             groups[flag.owner] = parser.add_argument_group(title)
-        key = f"knob.{flag.owner}.{flag.field}.help"
+        key = f"knob.{flag.key.rstrip('.')}.help"
         # A third party's method may bring no words.
         text = (say(key) if has(key) else "") + _limits(flag.knob)
         common: dict[str, Any] = {
@@ -120,13 +124,14 @@ def recipe_of(wish: argparse.Namespace) -> Recipe:
     if wish.recipe:
         recipe = _read(Path(wish.recipe))
     elif chosen or over_all:
-        recipe = _assembled(chosen)
+        recipe = _assembled({f: v for f, v in chosen.items() if f.field})
     else:
         raise UserError("cli.needs_recipe")
     if over_all:
         recipe = replace(recipe, wish=over_all)
     if wish.repair:
         recipe = set_repair(recipe, is_on=True)
+    recipe = _switched(recipe, chosen)
     if wish.seed is not None:
         recipe = replace(recipe, seed=_number(wish.seed, "int"))
     return replace(recipe, retraining=_retraining(recipe.retraining, training))
@@ -143,6 +148,14 @@ def _assembled(chosen: dict[Flag, Value]) -> Recipe:
         if len(clash := _excluded(owner, values)) > 1:
             raise UserError("cli.exclude", first=clash[0], second=clash[1])
         recipe = set_knobs(recipe, owner, **values)
+    return recipe
+
+
+def _switched(recipe: Recipe, chosen: dict[Flag, Value]) -> Recipe:
+    """The recipe with the steps without knobs on or off, also where repair has them."""
+    for flag, is_on in chosen.items():
+        if not flag.field:
+            recipe = (set_knobs if is_on else switch_off)(recipe, flag.owner)
     return recipe
 
 

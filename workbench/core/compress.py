@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.factors import agreed, applied, second_rank
 from workbench.core.network import Network, Skipped
-from workbench.core.step import TensorStep
+from workbench.core.step import ModelStep, TensorStep
 from workbench.core.tensor import CompressedTensor
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _plan(
                 lost = step.name if plain is None else "reconstruct"
                 skipped.append(Skipped(site.path, lost, site.unseen))
             taken = plain if is_plain or site.gram is None else step
-            kept += [] if taken is None else [taken]
+            kept += [] if taken is None or isinstance(step, ModelStep) else [taken]
         chains[site.path] = tuple(kept)
     return chains, tuple(dict.fromkeys(skipped))
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from workbench.core import notation
 from workbench.core.activations import ActivationQuantization
 from workbench.core.errors import UserError
 from workbench.core.knob import check_fields, knob, knobs
 from workbench.core.plan import Choice, Plan
-from workbench.core.step import CODING, TensorStep, steps
+from workbench.core.step import CODING, POLISH, TensorStep, steps
 from workbench.core.wish import Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Choice", "Plan", "Recipe", "Retraining", "Wish"]
 
@@ -114,6 +117,10 @@ class Recipe:
             return None
         return ActivationQuantization(**dict(laid.values))  # type: ignore[arg-type]
 
+    def asks_for(self, step: str, paths: Iterable[str]) -> bool:
+        """Whether any of some tensors is to take a step."""
+        return any(one.name == step for path in paths for one in self.steps_for(path))
+
     @property
     def has_activations(self) -> bool:
         """Whether any plan quantizes activations."""
@@ -141,14 +148,14 @@ class Recipe:
 
     @property
     def has_repairs(self) -> bool:
-        """Whether any plan asks for what calibration gives."""
+        """Whether any plan asks for what calibration gives, or takes long."""
         made = (
             steps[choice.name](**dict(choice.values))
             for plan in self.plans
             for choice in plan.steps
             if not choice.is_off
         )
-        return any(step.plain() != step for step in made)
+        return any(step.phase == POLISH or step.plain() != step for step in made)
 
     @classmethod
     def loads(cls, text: str) -> Recipe:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PRUNING = 10
 CODING = 30
+POLISH = 40
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class TensorStep(ABC):
     Attributes:
         name: The registered name.
         phase: Place in the sane order of a plan: 3 takes out structure, 5 rank, 10
-            prunes, 20 repairs, 30 (`CODING`) codes. A tensor has one code.
+            prunes, 20 repairs, 30 (`CODING`) codes, 40 (`POLISH`) takes seconds and
+            comes when all else is done. A tensor has one code.
         follows_inputs: Whether it minds what earlier layers have come to give, the
             `current` of a site.
     """
@@ -108,6 +110,17 @@ class TensorStep(ABC):
     def refuses(self, site: Site) -> str | None:  # noqa: ARG002
         """Text key of why the step cannot treat a site; None where it can."""
         return None
+
+
+class ModelStep(TensorStep):
+    """A method that treats the model as a whole, once any tensor's plan asks for it.
+
+    It stays out of the steps that each tensor takes by itself.
+    """
+
+    def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:  # noqa: ARG002
+        """The tensor as it is."""
+        return tensor
 
 
 steps: Registry[type[TensorStep]] = Registry("workbench.methods", "step")

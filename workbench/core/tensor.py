@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from workbench.core.groups import Group
 
 
+NOT_CALIBRATED = "repair.not_calibrated"
+
+
 @dataclass(frozen=True)
 class Site:
     """Where a tensor sits in the model: all a method may know of its layer.
@@ -47,7 +50,7 @@ class Site:
     macs: int | None = None
     reason: str | None = None
     gram: Gram | None = field(default=None, compare=False, repr=False)
-    unseen: str = field(default="repair.not_calibrated", compare=False, repr=False)
+    unseen: str = field(default=NOT_CALIBRATED, compare=False, repr=False)
     current: Gram | None = field(default=None, compare=False, repr=False)
     groups: tuple[Group, ...] = field(default=(), compare=False, repr=False)
     bound: str = field(default="structure.not_open", compare=False, repr=False)
@@ -56,6 +59,11 @@ class Site:
     def parameters(self) -> int:
         """Number of weights."""
         return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether calibration has run, even where it saw nothing here."""
+        return self.gram is not None or self.unseen != NOT_CALIBRATED
 
     @property
     def can(self) -> bool:

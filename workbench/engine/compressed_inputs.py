@@ -8,6 +8,7 @@ turn only what leads to its kernels is run.
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +19,14 @@ from workbench.core.errors import UserError
 from workbench.core.network import array_digest
 from workbench.engine.batching import rows_within, samples_for
 from workbench.engine.forward import Cost, traced
-from workbench.engine.kernel_inputs import watched
-from workbench.engine.layers import clone, layers, pack, variables
-from workbench.engine.live import cast_inputs
+from workbench.engine.layers import variables
+from workbench.engine.matched_norms import MatchedNorms
 from workbench.engine.piece import Piece
+from workbench.engine.watched_model import WatchedModel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
-    import keras
     from numpy.typing import NDArray
 
     from workbench.core.network import Network
@@ -59,17 +59,25 @@ class CompressedInputs:
         workload: The model and its data; it is not changed.
         sites: Its kernels, with their Gram matrices.
         seed: Of the draw of samples.
+        is_matched: Whether BatchNorm gives in the compressed model what it gave in the
+            original on average; see `workbench.engine.matched_norms`.
 
     Attributes:
         order: The kernels in the order in which the model meets them.
         samples: How many training samples are run.
+        is_matched: As it was given.
 
     Raises:
         UserError: If there are no training data.
     """
 
     def __init__(
-        self, workload: Workload, sites: Iterable[Site], *, seed: int = 0
+        self,
+        workload: Workload,
+        sites: Iterable[Site],
+        *,
+        seed: int = 0,
+        is_matched: bool = False,
     ) -> None:
         """Copy the model twice and trace both copies."""
         if workload.data.train is None:
@@ -80,8 +88,11 @@ class CompressedInputs:
             for site in sites
             if site.gram is not None and site.gram.mean.shape[-1] <= WIDEST_INPUTS
         }
-        self._before = _Watched(workload.model, self._grams)
-        self._after = _Watched(workload.model, self._grams)
+        self._before = WatchedModel(workload.model, self._grams)
+        self._after = WatchedModel(workload.model, self._grams)
+        models = (self._before.model, self._after.model)
+        self.is_matched = is_matched
+        self._norms = MatchedNorms(*models) if is_matched else None
         self._variables = variables(self._after.model)
         self._state: dict[str, str] = {}
         self._known: dict[str, Mapping[str, Gram]] = {}
@@ -111,7 +122,7 @@ class CompressedInputs:
         turns = min(MOST_STAGES, len(groups))
         ends = [round(i * len(groups) / turns) for i in range(1, turns + 1)]
         found: list[tuple[str, ...]] = []
-        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        for start, end in pairwise([0, *ends]):
             turn = tuple(path for group in groups[start:end] for path in group)
             is_looped = any(path.endswith(_LOOPED) for path in turn)
             found += [turn] * (RECURRENT_TURNS if is_looped else 1)
@@ -149,6 +160,31 @@ class CompressedInputs:
         self._remember(key, grams)
         return grams
 
+    def norms(
+        self, network: Network
+    ) -> Generator[None, None, Mapping[str, NDArray[np.float32]]]:
+        """The BatchNorm statistics that a network needs, where they are matched.
+
+        Args:
+            network: The model as compressed, with the original's statistics.
+
+        Yields:
+            Nothing, after each batch; closing the generator stops it.
+
+        Returns:
+            By path; what may stay as it is is left out.
+        """
+        found: dict[str, NDArray[np.float32]] = {}
+        if self._norms is None or not self._norms.order:
+            return found
+        order = self._norms.order
+        with self._lock:
+            totals = yield from self._totals(order, network)
+        for place, address in enumerate(order):
+            sums = totals[place * _PARTS :][:_PARTS]
+            found |= self._norms.statistics(address, sums)
+        return found
+
     def _remember(self, key: str, grams: Mapping[str, Gram]) -> None:
         """Keep moments for when they are asked for again; the oldest give way."""
         self._known[key] = grams
@@ -162,7 +198,7 @@ class CompressedInputs:
     def _totals(
         self, stage: Sequence[str], network: Network
     ) -> Generator[None, None, list[NDArray[np.float64]]]:
-        """The sums of a turn's kernels over all samples."""
+        """The sums of a turn's kernels, or of BatchNorm layers, over all samples."""
         self._assign(network)
         run = self._piece(tuple(stage))
         totals = [np.zeros(())] * (_PARTS * len(stage))
@@ -224,46 +260,17 @@ class CompressedInputs:
         return self._pieces[stage]
 
     def _run(self, *x: tf.Tensor) -> list[tf.Tensor]:
+        if self._norms is not None:
+            self._norms.begin()
         before, after = self._before.rows(x), self._after.rows(x)
         most = tf.maximum(1, MOST_ROWS * tf.shape(x[0])[0] // BATCH)
         self.order = tuple(path for path in after if path in before)
         self._made = {
             path: _sums(before[path], after[path], most) for path in self.order
         }
+        if self._norms is not None:
+            self._made |= self._norms.sums()
         return [tensor for sums in self._made.values() for tensor in sums]
-
-
-class _Watched:
-    """A copy of a model whose kernels tell their rows."""
-
-    def __init__(self, model: keras.Model, paths: Iterable[str]) -> None:
-        self.model = clone(model)
-        self._passing: dict[str, list[tf.Tensor]] = {}
-        self._graph: Any = None
-        found = layers(self.model)
-        names: dict[str, dict[str, str]] = {}
-        for path in paths:
-            address, _, name = path.rpartition("/")
-            names.setdefault(address, {})[name] = path
-        for address, kernels in names.items():
-            self._watch(found[address], kernels)
-
-    def rows(self, x: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The rows that meet each kernel for some samples; within a graph."""
-        self._passing.clear()
-        self._graph = tf.compat.v1.get_default_graph()
-        self.model(pack(self.model, cast_inputs(self.model, x)), training=False)
-        return {path: tf.concat(v, 0) for path, v in self._passing.items()}
-
-    def _watch(self, layer: Any, kernels: Mapping[str, str]) -> None:
-        def note(name: str, rows: tf.Tensor) -> None:
-            # Within a loop of its own a tensor cannot be reached from outside.
-            if name in kernels and rows.graph is self._graph:
-                self._passing.setdefault(kernels[name], []).append(rows)
-
-        call = watched(layer, note)
-        if call is not None:
-            layer.call = call
 
 
 def _nbytes(grams: Mapping[str, Gram]) -> int:

@@ -1,0 +1,58 @@
+"""A copy of a model whose kernels tell what meets them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from workbench.engine.kernel_inputs import watched
+from workbench.engine.layers import clone, layers, pack
+from workbench.engine.live import cast_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import keras
+
+
+class WatchedModel:
+    """The copy.
+
+    Args:
+        model: What is copied.
+        paths: Addresses of the kernels.
+
+    Attributes:
+        model: The copy.
+    """
+
+    def __init__(self, model: keras.Model, paths: Iterable[str]) -> None:
+        """Copy it, and wrap the calls of its layers."""
+        self.model = clone(model)
+        self._passing: dict[str, list[tf.Tensor]] = {}
+        self._graph: Any = None
+        found = layers(self.model)
+        names: dict[str, dict[str, str]] = {}
+        for path in paths:
+            address, _, name = path.rpartition("/")
+            names.setdefault(address, {})[name] = path
+        for address, kernels in names.items():
+            self._watch(found[address], kernels)
+
+    def rows(self, x: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The rows that meet each kernel for some samples; within a graph."""
+        self._passing.clear()
+        self._graph = tf.compat.v1.get_default_graph()
+        self.model(pack(self.model, cast_inputs(self.model, x)), training=False)
+        return {path: tf.concat(v, 0) for path, v in self._passing.items()}
+
+    def _watch(self, layer: Any, kernels: Mapping[str, str]) -> None:
+        def note(name: str, rows: tf.Tensor) -> None:
+            # Within a loop of its own a tensor cannot be reached from outside.
+            if name in kernels and rows.graph is self._graph:
+                self._passing.setdefault(kernels[name], []).append(rows)
+
+        call = watched(layer, note)
+        if call is not None:
+            layer.call = call
