@@ -158,6 +158,7 @@ Y = case("dense").data["y_test"]
         ({"x_test": None, "x_tset": X}, "open.keys"),
         ({"y_test": None}, "open.keys"),
         ({"extra": X}, "open.keys"),
+        ({"y_test": None, "y_test_head": Y}, "open.several_labels"),
         ({"y_train": None}, "open.keys"),
         ({"x_test": X[:-1]}, "open.lengths"),
         ({"x_test": X[:0], "y_test": Y[:0]}, "open.empty"),

@@ -57,6 +57,9 @@ def data_from(arrays: Arrays, names: Sequence[str], name: str) -> Data:
     Raises:
         UserError: If a name is missing or unknown.
     """
+    several = [key for key in arrays if key.startswith(("y_train_", "y_test_"))]
+    if several:
+        raise UserError("open.several_labels", received=", ".join(several))
     train, test = (_split(arrays, names, which) for which in _SPLITS)
     known = {f"{c}_{which}" for which in _SPLITS for c in "xy"} | {"class_names"}
     known |= {f"x_{which}_{name}" for which in _SPLITS for name in names}
