@@ -1,8 +1,15 @@
 """Repair layer after layer, against the closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from workbench.core import in_turn
+from workbench.core.aims import Aim
 from workbench.core.calibration import Bias, Gram
+from workbench.core.compress import compress
+from workbench.core.in_turn import repaired_in_turn
+from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.methods.magnitude import Magnitude
 from workbench.methods.reconstruct import Reconstruct
@@ -22,8 +29,11 @@ def site(bias):
         now.mean(0).astype(np.float32),
         COUNT,
         bias,
-        np.einsum("rgi,rgj->gij", given, now).astype(np.float32) / COUNT,
-        given.mean(0).astype(np.float32),
+        Aim(
+            NOW.astype(np.float32)[None],
+            (GIVEN @ WEIGHTS).astype(np.float32)[None],
+            np.zeros((1, OUTPUTS), np.float32),
+        ),
     )
     own = Gram(
         np.einsum("rgi,rgj->gij", given, given).astype(np.float32) / COUNT,
@@ -84,3 +94,54 @@ def test_the_original_inputs_are_minded_where_they_are_asked_for():
     np.testing.assert_array_equal(
         made.dense, Reconstruct().apply(pruned(), alone).dense
     )
+
+
+class Inputs:
+    """Kernel after kernel, each seeing the same."""
+
+    def __init__(self):
+        self.turned, self.runs = {}, 0
+
+    def stages(self, paths):
+        return [[path] for path in paths]
+
+    def grams(self, stage, network):
+        self.runs += 1
+        yield
+        return dict.fromkeys(stage, site(Bias("bias")).current)
+
+
+def test_what_came_of_a_network_is_kept(monkeypatch):
+    place = replace(site(Bias("bias")), current=None)
+    plan = Plan("*", (Choice.of("magnitude", sparsity=0.5), Choice.of("reconstruct")))
+    recipe, inputs = Recipe((plan,)), Inputs()
+
+    def made(sites, previous):
+        biases = {"bias": np.zeros(OUTPUTS, np.float32)}
+        return compress(
+            sites,
+            {"a": WEIGHTS},
+            recipe,
+            digests={"a": "a"},
+            biases=biases,
+            previous=previous,
+        )
+
+    def turned(start):
+        work = repaired_in_turn(start, [place], recipe, inputs, made)
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return end.value
+
+    start = made([place], None)
+    found = turned(start)
+    assert found.digest != start.digest
+    assert turned(start) is found
+    assert inputs.runs == 1
+    inputs.turned["older"] = found
+    monkeypatch.setattr(in_turn, "_KEPT_WEIGHTS", 1)
+    inputs.turned.pop(start.digest)
+    turned(start)
+    assert list(inputs.turned) == [start.digest]

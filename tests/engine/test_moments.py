@@ -151,6 +151,33 @@ def test_a_repaired_model_is_nearer_to_the_original(name):
     assert errors[1] < errors[0]
 
 
+@pytest.mark.parametrize("make", [L.Conv2D, L.DepthwiseConv2D])
+def test_batch_norm_takes_up_the_mean_where_there_is_no_bias(make):
+    keras.utils.set_random_seed(1)
+    own = make(*([4, 3] if make is L.Conv2D else [3]), use_bias=False, name="own")
+    norm = L.BatchNormalization(name="norm")
+    parts = [keras.Input((8, 8, 4)), own, norm, L.ReLU(), L.Flatten(), L.Dense(3)]
+    model = keras.Sequential(parts)
+    norm.set_weights([v + 0.1 * i for i, v in enumerate(norm.get_weights())])
+    y = np.arange(len(PICTURES)) % 3
+    x = PICTURES + 1
+    workload = open_workload(model, (x, y, x[:8], y[:8]))
+    sites = tuple(seen(workload).values())
+    prune = Choice.of("magnitude", sparsity=0.4, scope="tensor")
+    network = compress(
+        sites,
+        workload.weights,
+        Recipe((Plan("own/*", (prune, Choice.of("reconstruct"))),)),
+        digests=workload.digests,
+        biases=workload.others,
+    )
+    aim, made = (
+        np.array(keras.Model(m.inputs[0], m.get_layer("norm").output)(x))
+        for m in (workload.model, realize(workload, network))
+    )
+    np.testing.assert_allclose(made.mean((0, 1, 2)), aim.mean((0, 1, 2)), atol=1e-3)
+
+
 def test_what_cannot_be_seen_says_why():
     model = keras.Sequential(
         [keras.Input((4, 4, 2)), L.Conv2DTranspose(2, 2), L.Flatten(), L.Dense(2)]

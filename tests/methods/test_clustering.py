@@ -75,6 +75,19 @@ def test_feedback_changes_less_of_what_the_layer_makes(clusters, granularity):
     np.testing.assert_array_equal(without.dense, plain.dense)
 
 
+def test_feedback_minds_what_compressed_layers_give():
+    values, own, now = weights(64, 12), seen(64), seen(64)
+    step = Clustering(4, rounding="feedback")
+    turned = Gram(now.moments[:, ::-1, ::-1], now.mean[:, ::-1], 500)
+
+    def error(made):
+        lost = values.astype(np.float64) - made.dense
+        return np.einsum("io,ij,jo->", lost, turned.moments[0], lost)
+
+    minding = clustered(step, values, gram=own, current=turned)
+    assert error(minding) < 0.9 * error(clustered(step, values, gram=own))
+
+
 def test_feedback_of_each_channel_of_a_depthwise_kernel():
     values = weights(3, 3, 4, 2)
     place = Site("a", "depthwise", values.shape, (2, 3), gram=seen(9, groups=4))

@@ -219,7 +219,7 @@ def _shifted(
             continue
         after = shifted.get(place.path, biases[place.path]).copy()
         row = after if place.row is None else after[place.row]
-        row += shift.reshape(row.shape).astype(row.dtype)
+        row += place.sign * shift.reshape(row.shape).astype(row.dtype)
         shifted[place.path] = after
     return shifted
 

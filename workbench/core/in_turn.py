@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     from workbench.core.tensor import Site
 
 
+# Results that are kept, for an undo and for what is saved or retrained next.
+_MOST_KEPT = 4
+_KEPT_WEIGHTS = 2**24
+
+
 class CompressedInputs(Protocol):
-    """Tells what kernels see of a model that is compressed up to them."""
+    """Tells what kernels see of a model that is compressed up to them.
+
+    Attributes:
+        turned: What came of networks, by their digest.
+    """
+
+    turned: dict[str, Network]
 
     def stages(self, paths: Collection[str]) -> Sequence[Sequence[str]]:
         """The kernels that can be told of, in turns, from front to back.
@@ -74,14 +85,29 @@ def repaired_in_turn(
     Returns:
         The network, as it was where nothing asks for such a repair.
     """
+    key = network.digest
+    if key in inputs.turned:
+        return inputs.turned[key]
     current = {site.path: site for site in sites}
     for stage in inputs.stages(asking(network, sites, recipe)):
         grams = yield from inputs.grams(stage, network)
+        if not grams:
+            continue
         for path, gram in grams.items():
             current[path] = replace(current[path], current=gram)
-        if grams:
-            network = compressed(tuple(current.values()), network)
+        network = compressed(tuple(current.values()), network)
+        for path, gram in grams.items():
+            current[path] = replace(current[path], current=gram.without_rows())
+    _keep(inputs.turned, key, network)
     return network
+
+
+def _keep(turned: dict[str, Network], key: str, network: Network) -> None:
+    """Keep a result; the oldest give way, all of them where the model is large."""
+    room = _KEPT_WEIGHTS // max(network.parameters, 1)
+    while len(turned) >= max(1, min(room, _MOST_KEPT)):
+        del turned[next(iter(turned))]
+    turned[key] = network
 
 
 def asking(network: Network, sites: Sequence[Site], recipe: Recipe) -> list[str]:

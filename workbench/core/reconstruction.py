@@ -16,6 +16,7 @@ import numpy as np
 
 from workbench.core.cholesky import solve_rows
 from workbench.core.inverse import inverses_of
+from workbench.core.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.core.calibration import Gram
+    from workbench.core.tensor import CompressedTensor, Site
 
     Matrices = NDArray[np.float64]
     Nearest = Callable[[int, int, Matrices], Matrices]
@@ -48,22 +50,100 @@ def least_squares(
         Shape of `weights`.
     """
     fitted = np.where(kept, weights, 0.0)
-    sizes = kept.sum(axis=2)
-    width = kept.shape[2]
-    is_few = (sizes > 0) & (2 * sizes <= width)
-    is_many = (sizes < width) & (2 * sizes > width)
     for group, h in enumerate(hessian):
-        few, many = np.flatnonzero(is_few[group]), np.flatnonzero(is_many[group])
+        few, many = _few_and_many(kept[group])
         if few.size:
             pulls = weights[group, few] @ h
             fitted[group, few] = solve_rows(h, pulls, kept[group, few])
         if many.size:
-            # With P the pruned ones: w' = w - m H^-1 where m_P = ([H^-1]_PP)^-1 w_P.
             inverse = inverses_of(hessian)[group]
-            pulls = weights[group, many]
-            pulls = solve_rows(inverse, pulls, ~kept[group, many]) @ inverse
-            fitted[group, many] -= np.where(kept[group, many], pulls, 0.0)
+            own = weights[group, many], kept[group, many]
+            fitted[group, many] = _without_the_pruned(*own, inverse)
     return fitted
+
+
+def fitted_to(
+    pulls: Matrices, kept: NDArray[np.bool_] | None, hessian: Matrices
+) -> Matrices:
+    """Weights by what pulls at them: ``w_S = (H_SS)^-1 g_S``, zero elsewhere.
+
+    Args:
+        pulls: g, ``E[t x^T]`` for targets t, (groups, outputs, inputs), float64.
+        kept: As for `least_squares`; None for all.
+        hessian: The same.
+    """
+    if kept is None:
+        return pulls @ inverses_of(hessian)
+    fitted = np.zeros_like(pulls)
+    for group, h in enumerate(hessian):
+        few, many = _few_and_many(kept[group], is_all_many=True)
+        if few.size:
+            own = pulls[group, few], kept[group, few]
+            fitted[group, few] = solve_rows(h, *own)
+        if many.size:
+            inverse = inverses_of(hessian)[group]
+            own = pulls[group, many] @ inverse, kept[group, many]
+            fitted[group, many] = _without_the_pruned(*own, inverse)
+    return fitted
+
+
+def refitted(
+    weights: Matrices, kept: NDArray[np.bool_] | None, gram: Gram, damping: float
+) -> tuple[Matrices, NDArray[np.float32] | None]:
+    """The weights that make what is to be made; damping holds them to the original's.
+
+    Args:
+        weights: The original's, (groups, outputs, inputs), float64.
+        kept: The support of each row, shape of `weights`; None for all.
+        gram: What the kernel sees, and its aim.
+        damping: Fraction of the inputs' mean second moment that is added to all.
+
+    Returns:
+        Weights, and what the bias takes up, as `shift_of` gives it.
+    """
+    hessian, aim = gram.hessian(damping), gram.aim
+    if aim is None:
+        fitted = weights
+        if kept is not None:
+            fitted = least_squares(weights, kept, hessian)
+        return fitted, shift_of(weights - fitted, gram)
+    hold = gram.damping(damping)[..., None] * weights
+    mean = gram.mean.astype(np.float64)
+
+    def fit(pulls: Matrices, wanted: Matrices) -> tuple[Matrices, Matrices]:
+        if gram.bias is None:
+            pulls = pulls + wanted[..., None] * mean[:, None]
+        found = fitted_to(pulls + hold, kept, hessian)
+        if gram.bias is None:
+            return found, np.zeros_like(wanted)
+        return found, wanted - np.einsum("goi,gi->go", found, mean)
+
+    fitted, shift = fit(*aim.pulls())
+    for _ in range(aim.after.turns):
+        fitted, shift = fit(*aim.pulls_after(fitted, shift))
+    return fitted, None if gram.bias is None else _flat(shift)
+
+
+def _few_and_many(
+    kept: NDArray[np.bool_], *, is_all_many: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that keep at most half of their inputs, and those that lose less.
+
+    Args:
+        kept: (outputs, inputs).
+        is_all_many: Whether rows that keep all are among the latter.
+    """
+    sizes, width = kept.sum(axis=1), kept.shape[1]
+    is_many = (2 * sizes > width) & (is_all_many | (sizes < width))
+    return np.flatnonzero((sizes > 0) & (2 * sizes <= width)), np.flatnonzero(is_many)
+
+
+def _without_the_pruned(
+    weights: Matrices, kept: NDArray[np.bool_], inverse: Matrices
+) -> Matrices:
+    """With P what goes: ``w' = w - m H^-1`` where ``m_P = ([H^-1]_PP)^-1 w_P``."""
+    taken = solve_rows(inverse, weights, ~kept) @ inverse
+    return np.where(kept, weights - taken, 0.0)
 
 
 def with_feedback(weights: Matrices, hessian: Matrices, nearest: Nearest) -> Matrices:
@@ -99,23 +179,40 @@ def with_feedback(weights: Matrices, hessian: Matrices, nearest: Nearest) -> Mat
     return made
 
 
-def shift_of(
-    lost: Matrices, gram: Gram, weights: Matrices | None = None
-) -> NDArray[np.float32] | None:
-    """What a bias must take up for the mean to stay: ``(w - w') E[x] + w E[z - x]``.
+def shift_of(lost: Matrices, gram: Gram) -> NDArray[np.float32] | None:
+    """What a bias must take up for the mean to stay: ``(w - w') E[x]``.
 
     Args:
         lost: ``w - w'``, (groups, outputs, inputs).
         gram: What the kernel sees.
-        weights: The original's w, where the inputs may have changed from z to x.
 
     Returns:
         Flat, in the order of the outputs; None where there is no bias.
     """
     if gram.bias is None:
         return None
-    shift = np.einsum("goi,gi->go", lost, gram.mean)
-    if weights is not None and gram.given is not None:
-        moved = gram.given.astype(np.float64) - gram.mean
-        shift += np.einsum("goi,gi->go", weights, moved)
+    return _flat(np.einsum("goi,gi->go", lost, gram.mean))
+
+
+def coded_shift(
+    made: CompressedTensor, before: CompressedTensor, site: Site, gram: Gram
+) -> NDArray[np.float32] | None:
+    """What a bias takes up behind a kernel that has been coded.
+
+    What a refit has it take up stays, and what coding moves comes on top.
+
+    Args:
+        made: The kernel.
+        before: The kernel before it was coded.
+        site: Its place.
+        gram: What it sees.
+    """
+    start = before.start if before.shift is None else before.dense
+    lost = start.astype(np.float64) - made.dense
+    shift = shift_of(Layout.of(site, len(gram.moments)).matrices(lost), gram)
+    known = before.shift
+    return shift if shift is None or known is None else shift + known
+
+
+def _flat(shift: Matrices) -> NDArray[np.float32]:
     return shift.ravel().astype(np.float32)

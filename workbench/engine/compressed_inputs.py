@@ -1,8 +1,8 @@
-"""What kernels see of a compressed model, beside what they see of the original.
+"""What kernels see of a compressed model, and what the original makes of what it sees.
 
-Both models run on the same training samples and tell the rows that meet each kernel, so
-that moments within and between the two can be added up. Both are traced once; for each
-turn only what leads to its kernels is run.
+Both models run on the same training samples and tell some rows that meet each kernel.
+Both are traced once; for each turn only what leads to its kernels is run, and what the
+original makes is kept. Where a sample gives many rows, fewer samples are run.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from workbench.core.aims import After, together
 from workbench.core.calibration import Gram
 from workbench.core.errors import UserError
 from workbench.core.network import array_digest
 from workbench.engine.batching import rows_within, samples_for
+from workbench.engine.following import LAST_KERNELS, following
 from workbench.engine.forward import Cost, traced
-from workbench.engine.layers import variables
+from workbench.engine.kernel_rows import Kernel, drawn, joined
+from workbench.engine.layers import layers, variables
 from workbench.engine.matched_norms import MatchedNorms
 from workbench.engine.piece import Piece
 from workbench.engine.watched_model import WatchedModel
@@ -27,15 +32,12 @@ from workbench.engine.watched_model import WatchedModel
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from workbench.core.network import Network
     from workbench.core.tensor import Site
     from workbench.engine.workload import Workload
 
 SAMPLES = 4096
 BATCH = 128
-MOST_ROWS = 1024
 MOST_STAGES = 12
 RECURRENT_TURNS = 3
 # Wider kernels are repaired on the original's inputs alone.
@@ -46,10 +48,10 @@ _WORK = 200_000_000_000
 _LARGEST_BYTES = 2**27
 _PARTS = 5
 _LOOPED = "recurrent_kernel"
-# What repairs make of moments, and keep as long as these, takes some times as much.
-_REMEMBERED_BYTES = 2**25
+# Of all that is kept of what the original makes.
+_KEPT_BYTES = 2**27
 
-Sums = tuple[tf.Tensor, ...]
+Rows = NDArray[np.float32]
 
 
 class CompressedInputs:
@@ -65,6 +67,7 @@ class CompressedInputs:
     Attributes:
         order: The kernels in the order in which the model meets them.
         samples: How many training samples are run.
+        turned: What came of networks, by their digest.
         is_matched: As it was given.
 
     Raises:
@@ -83,19 +86,22 @@ class CompressedInputs:
         if workload.data.train is None:
             raise UserError("evaluate.no_training_data")
         self._workload, self._train = workload, workload.data.train
-        self._grams = {
-            site.path: site.gram
+        self._kernels = {
+            site.path: Kernel(site, site.gram, workload)
             for site in sites
             if site.gram is not None and site.gram.mean.shape[-1] <= WIDEST_INPUTS
         }
-        self._before = WatchedModel(workload.model, self._grams)
-        self._after = WatchedModel(workload.model, self._grams)
+        self._before = WatchedModel(workload.model, self._kernels)
+        self._after = WatchedModel(workload.model, self._kernels)
+        self._follows = following(workload.model)
+        self._layers = layers(workload.model)
         models = (self._before.model, self._after.model)
         self.is_matched = is_matched
         self._norms = MatchedNorms(*models) if is_matched else None
         self._variables = variables(self._after.model)
         self._state: dict[str, str] = {}
-        self._known: dict[str, Mapping[str, Gram]] = {}
+        self.turned: dict[str, Network] = {}
+        self._given: dict[tuple[str, int], Rows] = {}
         self._pieces: dict[tuple[str, ...], Piece] = {}
         self._lock = threading.Lock()
         self.order: tuple[str, ...] = ()
@@ -105,6 +111,10 @@ class CompressedInputs:
         self.samples = samples_for(_WORK, _FEWEST, SAMPLES, cost.work * turns // 2)
         rows = min(BATCH, rows_within(_LARGEST_BYTES, cost.operations))
         self._batches = self._train.drawn(self.samples, rows, seed)
+        self._strides = {
+            path: max(1, self.samples // kernel.samples)
+            for path, kernel in self._kernels.items()
+        }
 
     def stages(self, paths: Collection[str]) -> list[tuple[str, ...]]:
         """The kernels that can be told of, in turns; a layer's kernels stay together.
@@ -143,22 +153,26 @@ class CompressedInputs:
         Returns:
             By path; empty where the kernels see just what the original's saw.
         """
-        changed = self._changed(stage, network)
-        if not changed:
+        is_moved = self._is_moved(stage, network)
+        asked = [path for path in stage if is_moved or self._is_worth(path, network)]
+        if not asked:
             return {}
-        states = (f"{path}={digest}" for path, digest in sorted(changed.items()))
-        key = ";".join((*stage, *states))
-        known = self._known.get(key)
-        if known is not None:
-            return known
         with self._lock:
-            totals = yield from self._totals(stage, network)
-        parts = dict(
-            zip(stage, zip(*[iter(totals)] * _PARTS, strict=True), strict=True)
-        )
-        grams = {path: self._gram(path, sums) for path, sums in parts.items()}
-        self._remember(key, grams)
-        return grams
+            rows, given = yield from self._rows(asked, network)
+        aims = {
+            path: self._kernels[path].aim(rows[path], given[path], self._after_of(path))
+            for path in asked
+        }
+        for paths in self._summed(asked):
+            kernels = [self._kernels[path] for path in paths]
+            masks = [network.tensors[path].mask for path in paths]
+            found = together(
+                [aims[path] for path in paths],
+                [kernel.weights for kernel in kernels],
+                [k.matrices(m) for k, m in zip(kernels, masks, strict=True)],
+            )
+            aims |= zip(paths, found, strict=True)
+        return {path: self._kernels[path].gram(aim) for path, aim in aims.items()}
 
     def norms(
         self, network: Network
@@ -185,15 +199,52 @@ class CompressedInputs:
             found |= self._norms.statistics(address, sums)
         return found
 
-    def _remember(self, key: str, grams: Mapping[str, Gram]) -> None:
-        """Keep moments for when they are asked for again; the oldest give way."""
-        self._known[key] = grams
-        sizes = {key: _nbytes(kept) for key, kept in self._known.items()}
-        total = sum(sizes.values())
-        while total > _REMEMBERED_BYTES and len(self._known) > 1:
-            oldest = next(iter(self._known))
-            del self._known[oldest]
-            total -= sizes[oldest]
+    def _after_of(self, path: str) -> After:
+        address, _, name = path.rpartition("/")
+        return self._follows.get(address, After()) if name in LAST_KERNELS else After()
+
+    def _summed(self, paths: Sequence[str]) -> list[list[str]]:
+        """The kernels of layers that add up what all of their kernels make."""
+        by_layer: dict[str, list[str]] = {}
+        for path in paths:
+            by_layer.setdefault(path.rpartition("/")[0], []).append(path)
+        sums = (keras.layers.LSTM, keras.layers.SimpleRNN)
+        return [
+            own
+            for address, own in by_layer.items()
+            if len(own) > 1 and isinstance(self._layers[address], sums)
+        ]
+
+    def _is_worth(self, path: str, network: Network) -> bool:
+        """Whether a kernel that sees what the original sees can be repaired better."""
+        is_changed = network.tensors[path].dense is not self._workload.weights[path]
+        return is_changed and self._after_of(path).turns > 0
+
+    def _rows(
+        self, stage: Sequence[str], network: Network
+    ) -> Generator[None, None, tuple[dict[str, Rows], dict[str, Rows]]]:
+        """Rows that meet kernels, and what the original makes of its own."""
+        self._assign(network)
+        stride = min(self._strides[path] for path in stage)
+        keys = [(path, stride) for path in stage]
+        known = {key[0]: self._given[key] for key in keys if key in self._given}
+        fresh = [path for path in stage if path not in known]
+        run = self._piece((*stage, *(f"{path}:given" for path in fresh)))
+        found: list[list[tf.Tensor]] = []
+        for batch in self._batches[::stride]:
+            found.append(run([tf.convert_to_tensor(a[batch]) for a in self._train.x]))
+            yield
+        parts = [joined(part) for part in zip(*found, strict=True)]
+        rows = dict(zip(stage, parts, strict=False))
+        for path, own in zip(fresh, parts[len(stage) :], strict=True):
+            known[path] = own @ self._kernels[path].single.transpose(0, 2, 1)
+            self._keep((path, stride), known[path])
+        return rows, known
+
+    def _keep(self, key: tuple[str, int], given: Rows) -> None:
+        """Keep what the original makes, where there is room."""
+        if sum(kept.nbytes for kept in self._given.values()) < _KEPT_BYTES:
+            self._given[key] = given
 
     def _totals(
         self, stage: Sequence[str], network: Network
@@ -209,15 +260,8 @@ class CompressedInputs:
             yield
         return totals
 
-    def _gram(self, path: str, sums: Sequence[NDArray[np.float64]]) -> Gram:
-        known = self._grams[path]
-        moments, cross, mean, given = (
-            (part / sums[-1]).astype(np.float32) for part in sums[:-1]
-        )
-        return Gram(moments, mean, int(sums[-1]), known.bias, cross, given)
-
-    def _changed(self, stage: Sequence[str], network: Network) -> dict[str, str]:
-        """Hashes of what is not the original's and may have a part in the inputs."""
+    def _is_moved(self, stage: Sequence[str], network: Network) -> bool:
+        """Whether anything that has a part in the inputs is not the original's."""
         address = {path: path.rpartition("/")[0] for path in self.order}
         last = address[max(stage, key=self.order.index)]
         met = list(dict.fromkeys(address.values()))
@@ -228,13 +272,12 @@ class CompressedInputs:
         values = {path: tensor.dense for path, tensor in network.tensors.items()}
         values |= network.others or {}
         given = {**self._workload.weights, **self._workload.others}
-        return {
-            path: array_digest(now)
-            for path, now in values.items()
-            if path.rpartition("/")[0] not in without
+        return any(
+            path.rpartition("/")[0] not in without
             and now is not given[path]
             and not np.array_equal(now, given[path])
-        }
+            for path, now in values.items()
+        )
 
     def _assign(self, network: Network) -> None:
         """Give the copy the values of a network."""
@@ -263,31 +306,13 @@ class CompressedInputs:
         if self._norms is not None:
             self._norms.begin()
         before, after = self._before.rows(x), self._after.rows(x)
-        most = tf.maximum(1, MOST_ROWS * tf.shape(x[0])[0] // BATCH)
         self.order = tuple(path for path in after if path in before)
-        self._made = {
-            path: _sums(before[path], after[path], most) for path in self.order
-        }
+        count = tf.shape(x[0])[0]
+        self._made: dict[str, Sequence[tf.Tensor]] = {}
+        for path in self.order:
+            most = count * self._kernels[path].rows_of_a_sample
+            self._made[path] = [drawn(after[path], most)]
+            self._made[f"{path}:given"] = [drawn(before[path], most)]
         if self._norms is not None:
             self._made |= self._norms.sums()
         return [tensor for sums in self._made.values() for tensor in sums]
-
-
-def _nbytes(grams: Mapping[str, Gram]) -> int:
-    arrays = (a for g in grams.values() for a in (g.moments, g.cross, g.mean, g.given))
-    return sum(array.nbytes for array in arrays if array is not None)
-
-
-def _sums(before: tf.Tensor, after: tf.Tensor, most: tf.Tensor) -> Sums:
-    """``sum x x^T``, ``sum z x^T``, ``sum x``, ``sum z`` and the number of rows.
-
-    Args:
-        before: Rows z of the original, (rows, groups, inputs).
-        after: The same rows x of the compressed model.
-        most: About how many of them to draw.
-    """
-    # An odd step, so that it does not fall in with the lines of a picture.
-    step = tf.maximum(1, tf.shape(after)[0] // most) // 2 * 2 + 1
-    z, x = (tf.cast(rows[::step], tf.float32) for rows in (before, after))
-    moments, cross = (tf.einsum("rgi,rgj->gij", rows, x) for rows in (x, z))
-    return moments, cross, tf.reduce_sum(x, 0), tf.reduce_sum(z, 0), tf.shape(x)[0]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from workbench.core.calibration import Gram
+from workbench.core.calibration import Bias, Gram
 from workbench.core.errors import UserError
 from workbench.core.layout import Layout
 from workbench.engine.batching import rows_within, samples_for
+from workbench.engine.following import LAST_KERNELS, norm_behind
 from workbench.engine.forward import Cost, traced
 from workbench.engine.kernel_inputs import bias_of, watched
 from workbench.engine.layers import clone, layers, pack, values_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from workbench.core.calibration import Bias
     from workbench.core.tensor import Site
     from workbench.engine.workload import Workload
 
@@ -99,6 +99,7 @@ class _Watching:
     def __init__(self, workload: Workload, x: Sequence[NDArray[Any]]) -> None:
         self._model = clone(workload.model)
         self._others = workload.others
+        self._norms = norm_behind(workload.model)
         self._biases: dict[str, Bias] = {}
         self._unseen: dict[str, str] = {}
         # Variables of the graph: in NumPy all would be there twice for each batch, and
@@ -169,8 +170,13 @@ class _Watching:
             return
         layer.call = call
         path = f"{address}/bias"
+        norm = f"{self._norms.get(address)}/moving_mean"
         for name, kernel in names.items():
-            bias = bias_of(layer, name, path) if path in self._others else None
+            if path in self._others:
+                bias = bias_of(layer, name, path)
+            else:
+                is_last = name in LAST_KERNELS and norm in self._others
+                bias = Bias(norm, sign=-1) if is_last else None
             if bias is not None:
                 self._biases[kernel] = bias
 

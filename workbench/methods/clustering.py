@@ -14,7 +14,7 @@ import numpy as np
 from workbench.core.codebooks import borders, codebook, coded, tables_of
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import shift_of, with_feedback
+from workbench.core.reconstruction import coded_shift, with_feedback
 from workbench.core.step import CODING, TensorStep, steps
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Clustering(TensorStep):
 
     name: ClassVar[str] = "clustering"
     phase: ClassVar[int] = CODING
+    follows_inputs: ClassVar[bool] = True
 
     clusters: int = knob(16, low=2, high=256)
     granularity: str = knob("tensor", choices=("tensor", "channel"))
@@ -51,8 +52,9 @@ class Clustering(TensorStep):
         is_kept = tensor.dense != 0
         if not is_kept.all():
             tensor = tensor.masked(is_kept)
-        if self.rounding == "feedback" and site.gram is not None:
-            return self._with_feedback(tensor, site, site.gram)
+        gram = site.current or site.gram
+        if self.rounding == "feedback" and gram is not None:
+            return self._with_feedback(tensor, site, gram)
         axes = self._axes(site)
         tables = tables_of(tensor.dense, self.clusters, kept=tensor.mask, axes=axes)
         return tensor.coded(coded(tensor.dense, tables, axes))
@@ -89,9 +91,7 @@ class Clustering(TensorStep):
 
         with_feedback(aim, hessian, nearest)
         made = tensor.coded(codebook(layout.tensor(codes), tables))
-        weights = layout.matrices(tensor.start.astype(np.float64))
-        lost = weights - layout.matrices(made.dense)
-        return replace(made, shift=shift_of(lost, gram, weights))
+        return replace(made, shift=coded_shift(made, tensor, site, gram))
 
     def _axes(self, site: Site) -> tuple[int, ...]:
         return site.channel_axes if self.granularity == "channel" else ()

@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import least_squares, shift_of
+from workbench.core.reconstruction import refitted
 from workbench.core.step import TensorStep, steps
 
 if TYPE_CHECKING:
@@ -40,16 +40,13 @@ class Reconstruct(TensorStep):
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor with its weights refitted; as it is where nothing has changed."""
         gram = site.gram if self.inputs == "original" else site.current or site.gram
-        if gram is None or (tensor.mask is None and gram.cross is None):
+        if gram is None or (tensor.mask is None and gram.aim is None):
             return tensor
         layout = Layout.of(site, len(gram.moments))
         weights = layout.matrices(tensor.start.astype(np.float64))
-        fitted = gram.aim(weights, self.damping)
-        if tensor.mask is not None:
-            kept = layout.matrices(tensor.mask)
-            fitted = least_squares(fitted, kept, gram.hessian(self.damping))
-        dense = layout.tensor(fitted).astype(np.float32)
-        return tensor.refitted(dense, shift_of(weights - fitted, gram, weights))
+        kept = None if tensor.mask is None else layout.matrices(tensor.mask)
+        fitted, shift = refitted(weights, kept, gram, self.damping)
+        return tensor.refitted(layout.tensor(fitted).astype(np.float32), shift)
 
     @property
     def is_in_turn(self) -> bool:

@@ -17,7 +17,7 @@ from workbench.core.codes import Float
 from workbench.core.feedback import RANGE_FACTORS, round_in_best_range
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
-from workbench.core.reconstruction import shift_of
+from workbench.core.reconstruction import coded_shift
 from workbench.core.step import TensorStep, steps
 from workbench.methods.magnitude import Magnitude
 
@@ -123,9 +123,7 @@ class Uniform(TensorStep):
         grid = replace(grid, scale=grid.scale * factor)
         kind = integer_type(grid.bits, is_symmetric=grid.is_symmetric)
         made = tensor.coded(encode(layout.tensor(levels).astype(kind), grid))
-        weights = layout.matrices(tensor.start.astype(np.float64))
-        lost = weights - layout.matrices(made.dense)
-        return replace(made, shift=shift_of(lost, gram, weights))
+        return replace(made, shift=coded_shift(made, tensor, site, gram))
 
     def _in_one_pass(
         self, tensor: CompressedTensor, site: Site, threshold: float

@@ -1,0 +1,99 @@
+"""Rows that meet a kernel: how many to take, and what they come to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from workbench.core.aims import After, Aim
+from workbench.core.calibration import Gram
+from workbench.core.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from workbench.core.tensor import Site
+    from workbench.engine.workload import Workload
+
+    Rows = NDArray[np.float32]
+
+ROWS = 2**15
+_FEWEST_SAMPLES = 1024
+_BYTES = 2**26
+
+
+class Kernel:
+    """What is known of a kernel before anything is compressed.
+
+    Args:
+        site: Its place.
+        gram: What it sees in the original.
+        workload: The model.
+
+    Attributes:
+        single: The original's weights, (groups, outputs, inputs), float32.
+        samples: How many samples give rows enough.
+        rows_of_a_sample: How many of each to take.
+    """
+
+    def __init__(self, site: Site, gram: Gram, workload: Workload) -> None:
+        """Nothing is run."""
+        self._layout, self._gram = Layout.of(site, len(gram.moments)), gram
+        self.single = self._layout.matrices(workload.weights[site.path])
+        self._bias = np.zeros(self.single.shape[:2], np.float32)
+        place = gram.bias
+        if place is not None and place.sign > 0:
+            bias = workload.others[place.path]
+            row = bias if place.row is None else bias[place.row]
+            self._bias = row.reshape(self._bias.shape).astype(np.float32)
+        groups, outputs, inputs = self.single.shape
+        most = max(1, _BYTES // (4 * groups * (outputs + inputs)))
+        rows = min(ROWS, max(most, 2 * inputs))
+        in_all = max(1, (site.macs or 0) // max(site.parameters, 1))
+        self.samples = max(_FEWEST_SAMPLES, rows // in_all)
+        self.rows_of_a_sample = max(1, rows // self.samples)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """The original's weights, float64."""
+        return self.single.astype(np.float64)
+
+    def matrices(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+        """A mask in the order of the weights."""
+        return None if mask is None else self._layout.matrices(mask)
+
+    def aim(self, rows: Rows, given: Rows, after: After) -> Aim:
+        """What the kernel is to make of rows.
+
+        Args:
+            rows: What meets it.
+            given: What the original makes of its own, the bias apart.
+            after: What comes after.
+        """
+        if after.scale is not None and after.scale.size != self._bias.size:
+            after = After()
+        return Aim(rows, given, self._bias, after)
+
+    def gram(self, aim: Aim) -> Gram:
+        """The moments of an aim's rows, with the aim."""
+        rows, count = aim.rows, aim.rows.shape[1]
+        moments = rows.transpose(0, 2, 1) @ rows / np.float32(count)
+        mean = rows.mean(axis=1)
+        return Gram(moments, mean, count, self._gram.bias, aim)
+
+
+def drawn(rows: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
+    """About so many rows, evenly drawn."""
+    # An odd step, so that it does not fall in with the lines of a picture.
+    step = tf.maximum(1, tf.shape(rows)[0] // most) // 2 * 2 + 1
+    return tf.cast(rows[::step], tf.float32)
+
+
+def joined(parts: Sequence[tf.Tensor]) -> Rows:
+    """Rows of all batches, (groups, rows, inputs)."""
+    rows = np.concatenate([part.numpy() for part in parts])
+    return np.ascontiguousarray(rows.transpose(1, 0, 2))
