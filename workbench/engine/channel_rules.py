@@ -252,7 +252,10 @@ def _recurrent(call: Call, inputs: list[Channels], labels: Labels) -> list[Chann
         return _mixed(call, inputs, labels)
     units = _units(layer, inputs[0], labels)
     for state in inputs[1:]:
-        labels.tie(units, state)
+        if len(state) == len(units):
+            labels.tie(units, state)
+        else:  # a mask of steps
+            labels.hold(state)
     return [units for _ in call.outputs]
 
 
