@@ -15,3 +15,9 @@ def check(lesson: Lesson, name: str, answer: Any) -> Feedback:
 def reveal(lesson: Lesson, name: str, guess: Any) -> Feedback:
     """What is revealed beside a guess."""
     return asyncio.run(lesson.reveal(name, guess))
+
+
+def rows(said: Feedback) -> tuple[tuple[str, ...], ...]:
+    """The rows of the table that comes with what is said."""
+    assert said.table is not None
+    return said.table.rows

@@ -5,10 +5,16 @@ import asyncio
 import pytest
 
 from tests.notebooks.asking import check, reveal
-from workbench.lessons import Pruning, Quantization, Structure
+from workbench.lessons import (
+    Clustering,
+    Factorization,
+    Pruning,
+    Quantization,
+    Structure,
+)
 from workbench.text import LANGUAGES, say
 
-LESSONS = (Pruning, Quantization, Structure)
+LESSONS = (Pruning, Quantization, Structure, Factorization, Clustering)
 EXERCISES = [(kind, name) for kind in LESSONS for name in kind.exercises]
 GUESSES = [(kind, name) for kind in LESSONS for name in kind.guesses]
 MISSING = (None, ..., "", "  ", (), (0.5, ...), [None, 4])
@@ -25,6 +31,21 @@ SAID = {
         "granularity": "channel",
     },
     Structure: {"masked": 266_200, "units": 1, "score": "obs"},
+    Factorization: {
+        "count": 1,
+        "even": 1,
+        "naive": 0.5,
+        "kernel": "dense_1/kernel",
+        "aware": 0.5,
+        "distance": "closer",
+    },
+    Clustering: {
+        "indexes": 1,
+        "placing": 0.5,
+        "zeros": 1,
+        "zipped": 0.5,
+        "bound": 1.6,
+    },
 }
 
 

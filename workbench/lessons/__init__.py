@@ -5,9 +5,18 @@ that session, so it holds for whatever model the session opened. Nothing that a 
 types raises: an answer that cannot be used is said to be one.
 """
 
+from workbench.lessons.clustering import Clustering
+from workbench.lessons.factorization import Factorization
 from workbench.lessons.feedback import Feedback
 from workbench.lessons.pruning import Pruning
 from workbench.lessons.quantization import Quantization
 from workbench.lessons.structure import Structure
 
-__all__ = ["Feedback", "Pruning", "Quantization", "Structure"]
+__all__ = [
+    "Clustering",
+    "Factorization",
+    "Feedback",
+    "Pruning",
+    "Quantization",
+    "Structure",
+]

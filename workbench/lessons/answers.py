@@ -8,6 +8,7 @@ from numbers import Real
 
 from workbench.core.errors import UserError
 
+DISTANCES = ("closer", "farther")
 # What the division by a step may be off by.
 _ROUNDING = 1e-6
 

@@ -27,7 +27,6 @@ LIMIT_POINTS = -0.5
 ZEROS_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.02
 GRANULARITIES = ("tensor", "channel")
-DISTANCES = ("closer", "farther")
 
 # From the naive form on, each one repairs one thing more.
 FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -161,9 +160,9 @@ async def step(session: Session, answer: object) -> Feedback:
     path = session.sites[0].path
     weights = session.weights[path]
     best_step, least = _best_step(weights)
-    error = _error(weights, given * np.clip(np.round(weights / given), -1, 1))
+    error = figures.error(weights, given * np.clip(np.round(weights / given), -1, 1))
     largest = float(np.abs(weights).max())
-    covering = _error(weights, largest * np.round(weights / largest))
+    covering = figures.error(weights, largest * np.round(weights / largest))
     values = {
         "answer": f"{given:.4g}",
         "step": f"{best_step:.4g}",
@@ -181,12 +180,13 @@ async def step(session: Session, answer: object) -> Feedback:
 
 async def distance(session: Session, answer: object) -> Feedback:
     """Whether passing errors on leaves the weights closer to the original's."""
-    word = answers.word(answer, DISTANCES)
+    word = answers.word(answer, answers.DISTANCES)
     named = await _forms(session, ("range", "feedback"), LEAST_BITS)
     path = session.sites[0].path
     weights = session.weights[path]
     nearest, passed_on = (
-        _error(weights, outcome.network.tensors[path].dense) for _, outcome in named
+        figures.error(weights, outcome.network.tensors[path].dense)
+        for _, outcome in named
     )
     values = {
         "answer": word,
@@ -239,9 +239,3 @@ def _best_step(weights: np.ndarray) -> tuple[float, float]:
     kept = means**2 * np.arange(1, sizes.size + 1)
     best = int(kept.argmax())
     return float(means[best]), float(1 - kept[best] / np.vdot(sizes, sizes))
-
-
-def _error(weights: np.ndarray, instead: np.ndarray) -> float:
-    """Squared error as a share of the sum of squares."""
-    gap = weights.astype(np.float64) - instead
-    return float(np.vdot(gap, gap) / np.vdot(weights, weights))

@@ -99,7 +99,7 @@ async def units(session: Session, answer: object) -> Feedback:
         "path": path,
         "before": before[-1],
         "after": after[-1],
-        "shape": "×".join(map(str, after)),
+        "shape": figures.shape(after),
     }
     state = verdict(is_right=counted == after[-1])
     return VOICE.judged(session, state, "units", values)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from workbench.lessons.feedback import COMMON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from workbench.core.snapshot import Outcome
     from workbench.lessons.feedback import Table
@@ -22,6 +26,11 @@ def percent(value: float) -> str:
 def count(value: float) -> str:
     """A whole number."""
     return f"{value:,.0f}"
+
+
+def shape(sides: Sequence[int]) -> str:
+    """The shape of a kernel."""
+    return "\N{MULTIPLICATION SIGN}".join(map(str, sides))
 
 
 def score(outcome: Outcome) -> float:
@@ -54,6 +63,13 @@ def original_bytes(session: Session) -> float:
 def kept(outcome: Outcome) -> int:
     """How many weights are not zero."""
     return sum(tensor.nonzeros for tensor in outcome.network.tensors.values())
+
+
+def error(weights: NDArray[Any], instead: NDArray[Any]) -> float:
+    """Squared error as a share of the sum of squares."""
+    wide = weights.astype(np.float64)
+    gap = wide - instead
+    return float(np.vdot(gap, gap) / np.vdot(wide, wide))
 
 
 def settings(session: Session, named: Sequence[tuple[str, Outcome]]) -> Table:
