@@ -36,9 +36,10 @@ test: .venv/dev.stamp
 	    --dist loadgroup --no-loadscope-reorder || status=1; \
 	exit $$status
 
-# Ten gigabytes of environments and half an hour; --only and --models take pieces.
+# Ten gigabytes of environments and an hour. make peers ARGS="--only tfmot --models cnn
+# --parts files" takes pieces; PEERS_CACHE says where all that lies.
 peers: .venv/run.stamp
-	@$(bin)/python -m benchmarks.peers
+	@$(bin)/python -m benchmarks.peers $(ARGS)
 
 notebooks = $(wildcard notebooks/*.ipynb)
 

@@ -1,8 +1,9 @@
 """Measure the workbench beside its peers: ``python -m benchmarks.peers``.
 
-What was measured is kept, so that a run can be done in pieces: ``--only`` and
-``--models`` choose, ``--fresh`` measures again. Results go to
-``benchmarks/.cache/results.json``, tables to the standard output.
+What was measured is kept, so that a run can be done in pieces: ``--only``, ``--models``
+and ``--parts`` choose, ``--fresh`` measures again. Results go to ``results.json`` in
+``benchmarks/.cache`` (or where ``PEERS_CACHE`` says), tables to the standard output.
+``--publish`` also keeps what the README says, and writes it there.
 """
 
 from __future__ import annotations
@@ -13,29 +14,37 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.peers.beside import files_table, pairs, sooner, speed_table
+from benchmarks.peers.beside import files_table, sooner, speed_table
 from benchmarks.peers.inputs import MODELS
+from benchmarks.peers.pairing import pairs
 from benchmarks.peers.places import CACHE
-from benchmarks.peers.roster import SUBJECTS
+from benchmarks.peers.published import publish
+from benchmarks.peers.roster import PARTS, SUBJECTS, pieces
 from benchmarks.peers.running import measured, result_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from benchmarks.peers.roster import Subject
+    from benchmarks.peers.roster import Piece
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for; print the tables of all that is known."""
     wish = _read(arguments)
     failures = []
-    for subject, model in _pieces(wish):
-        print(f"{subject.module}: {model}", file=sys.stderr)
+    for piece in pieces():
+        if not _is_wished(piece, wish):
+            continue
+        subject = piece.subject.module
+        print(f"{subject}: {piece.model}, {piece.part}", file=sys.stderr)
         try:
-            measured(subject, model, is_fresh=wish.fresh)
+            measured(piece, is_fresh=wish.fresh)
         except RuntimeError as error:
             failures.append(str(error))
-    _tell([measured(*known) for known in _known()])
+    results = [measured(piece) for piece in pieces() if result_file(piece).exists()]
+    _tell(results)
+    if wish.publish:
+        publish(results)
     print(*failures, sep="\n", file=sys.stderr)
     return int(bool(failures))
 
@@ -64,19 +73,12 @@ def _tell(results: list[dict[str, Any]]) -> None:
     print(f"A fixed work took {min(paces):.0f} to {max(paces):.0f} ms between pieces.")
 
 
-def _pieces(wish: argparse.Namespace) -> Iterator[tuple[Subject, str]]:
-    for subject in SUBJECTS:
-        if not wish.only or subject.module in wish.only:
-            for model in subject.models:
-                if model in wish.models:
-                    yield subject, model
-
-
-def _known() -> Iterator[tuple[Subject, str]]:
-    for subject in SUBJECTS:
-        for model in subject.models:
-            if result_file(subject, model).exists():
-                yield subject, model
+def _is_wished(piece: Piece, wish: argparse.Namespace) -> bool:
+    return (
+        (not wish.only or piece.subject.module in wish.only)
+        and piece.model in wish.models
+        and piece.part in wish.parts
+    )
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -84,7 +86,9 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     names = [subject.module for subject in SUBJECTS]
     parser.add_argument("--only", nargs="+", choices=names)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--fresh", action="store_true", help="measure again")
+    parser.add_argument("--publish", action="store_true", help="write the README")
     return parser.parse_args(arguments)
 
 

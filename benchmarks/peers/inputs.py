@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MODELS = ("bench", "cnn", "lenet")
+MODELS = ("bench", "cnn", "lenet", "lstm")
 CALIBRATION_SAMPLES = 500
+_LETTERS = ("lstm",)
 
 # What Keras 2 and 3 name and mean alike; the rest are defaults, or Keras 3 only.
 _SETTINGS = (
@@ -30,14 +31,17 @@ _SETTINGS = (
     "axis",
     "epsilon",
     "filters",
+    "input_dim",
     "kernel_size",
     "momentum",
     "offset",
+    "output_dim",
     "padding",
     "pool_size",
     "scale",
     "strides",
     "units",
+    "unroll",
     "use_bias",
 )
 
@@ -49,34 +53,41 @@ class Inputs:
     Attributes:
         name: One of `MODELS`.
         folder: What `prepare` filled.
-        data: The demo's pictures, ``.npz``.
+        data: The demo's samples, ``.npz``.
         scratch: Where a subject may write.
+        is_timed: Whether seconds are compared; files are, where not.
     """
 
     name: str
     folder: Path
     data: Path
     scratch: Path
+    is_timed: bool = True
 
     @property
     def keras_file(self) -> Path:
         """The float model."""
         return self.folder / f"{self.name}.keras"
 
+    @property
+    def kind(self) -> Any:
+        """Type of the samples: float pixels from 0 to 255, or letters' numbers."""
+        return np.int32 if self.name in _LETTERS else np.float32
+
     @cached_property
-    def images(self) -> NDArray[np.float32]:
-        """The 10,000 test images, pixels from 0 to 255, (n, 28, 28, 1)."""
-        return self._array("x_test").astype(np.float32)
+    def images(self) -> NDArray[Any]:
+        """The 10,000 test samples."""
+        return self._array("x_test").astype(self.kind)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """The test images' classes."""
+        """The test samples' classes."""
         return self._array("y_test").astype(np.int64)
 
     @cached_property
-    def calibration(self) -> NDArray[np.float32]:
-        """Training images for subjects that observe ranges."""
-        return self._array("x_train")[:CALIBRATION_SAMPLES].astype(np.float32)
+    def calibration(self) -> NDArray[Any]:
+        """Training samples for subjects that observe ranges."""
+        return self._array("x_train")[:CALIBRATION_SAMPLES].astype(self.kind)
 
     @property
     def weights(self) -> list[NDArray[np.float32]]:
@@ -87,7 +98,8 @@ class Inputs:
     def keras_2(self, keras: Any) -> Any:
         """Build the model again in Keras 2, with the same weights."""
         chain = json.loads((self.folder / f"{self.name}.json").read_text("utf-8"))
-        model = keras.Sequential([keras.layers.InputLayer((28, 28, 1))])
+        shape = self.images.shape[1:]
+        model = keras.Sequential([keras.layers.InputLayer(shape)])
         for kind, settings in chain:
             model.add(getattr(keras.layers, kind)(**settings))
         model.set_weights(self.weights)

@@ -59,9 +59,9 @@ class Runner:
             is_timed: As for `Setting`.
         """
         batch = BATCHES[0]
-        if is_timed:
+        if is_timed and self._inputs.is_timed:
             first = make()
-            batch = fastest(lambda size: self.score(first, size), BATCHES)
+            batch = fastest(self._inputs, lambda size: self.score(first, size), BATCHES)
 
         def change() -> Answer:
             content = make()
@@ -94,9 +94,9 @@ class Runner:
         key = (kind.name, float(scale), int(zero))
         if key not in self._images:
             images = self._inputs.images
-            if kind.kind != "f":
+            if kind.kind != "f" and scale:
                 ends = np.iinfo(kind)
                 images = np.rint(images / scale) + zero
-                images = images.clip(ends.min, ends.max).astype(kind)
-            self._images[key] = images
+                images = images.clip(ends.min, ends.max)
+            self._images[key] = images.astype(kind)
         return self._images[key]

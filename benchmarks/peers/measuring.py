@@ -74,7 +74,7 @@ class Record:
         version: Of its package.
         setting: Name of the setting.
         model: One of `inputs.MODELS`.
-        accuracy: Of the shipped file, from 0 to 1.
+        accuracy: Of the shipped file, from 0 to 1; None beside seconds.
         file_bytes: Size of the shipped file.
         coded_bytes: Of the file after gzip, or of the bitstream.
         seconds: Each repetition, from the change to the accuracy.
@@ -108,8 +108,18 @@ def accuracy_of(answers: Any, labels: NDArray[np.int64]) -> float:
     return float(np.mean(np.argmax(np.asarray(answers), axis=-1) == labels))
 
 
-def fastest(run: Callable[[Choice], Any], choices: Sequence[Choice]) -> Choice:
-    """The choice with which something is fastest; each is warmed up first."""
+def fastest(
+    inputs: Inputs, run: Callable[[Choice], Any], choices: Sequence[Choice]
+) -> Choice:
+    """The choice with which something is fastest; each is warmed up first.
+
+    Args:
+        inputs: Where no seconds are compared, the first choice will do.
+        run: What is done.
+        choices: At least one.
+    """
+    if not inputs.is_timed:
+        return choices[0]
 
     def time_of(choice: Choice) -> float:
         run(choice)
@@ -121,36 +131,44 @@ def fastest(run: Callable[[Choice], Any], choices: Sequence[Choice]) -> Choice:
 def measure(
     package: str, inputs: Inputs, settings: Sequence[Setting], repeats: int
 ) -> list[Record]:
-    """Measure each setting, after one change that warms it up.
+    """Measure each setting: its seconds, or its file.
 
     Args:
         package: Whose version is noted.
         inputs: What the settings were made for.
         settings: Of the subject.
-        repeats: How often each is timed; none only notes what the warm-up says.
+        repeats: How often each change is timed, after one that warms it up.
     """
-    records = []
-    for setting in settings:
-        answer = setting.change()
-        if setting.file is not None:
-            answer = setting.file()
-        taken = [seconds(setting.change) for _ in range(repeats * setting.is_timed)]
-        _keep_weights(inputs, setting, answer)
-        content = answer.content
-        records.append(
-            Record(
-                subject=package,
-                version=metadata.version(package),
-                setting=setting.name,
-                model=inputs.name,
-                accuracy=answer.accuracy,
-                file_bytes=len(content),
-                coded_bytes=len(content) if setting.is_coded else gzipped(content),
-                seconds=taken,
-                note=setting.note,
-            )
-        )
-    return records
+
+    def record(setting: Setting, **found: Any) -> Record:
+        version = metadata.version(package)
+        return Record(package, version, setting.name, inputs.name, **found)
+
+    if inputs.is_timed:
+        return [
+            record(setting, seconds=_timed(setting.change, repeats))
+            for setting in settings
+            if setting.is_timed
+        ]
+    return [record(setting, **_weighed(inputs, setting)) for setting in settings]
+
+
+def _timed(change: Callable[[], Any], repeats: int) -> list[float]:
+    change()
+    return [seconds(change) for _ in range(repeats)]
+
+
+def _weighed(inputs: Inputs, setting: Setting) -> dict[str, Any]:
+    """What there is to say of the file that is shipped."""
+    answer = (setting.file or setting.change)()
+    _keep_weights(inputs, setting, answer)
+    content = answer.content
+    return {
+        "accuracy": answer.accuracy,
+        "file_bytes": len(content),
+        "coded_bytes": len(content) if setting.is_coded else gzipped(content),
+        "note": setting.note,
+    }
 
 
 def gzipped(content: bytes) -> int:
@@ -180,17 +198,17 @@ def _keep_weights(inputs: Inputs, setting: Setting, answer: Answer) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure one subject on one model; called with a JSON object of strings."""
+    """Measure one subject on one model; called with a JSON object."""
     wish = json.loads(arguments[0])
     module = import_module(f"benchmarks.peers.subjects.{wish['module']}")
     paths = (Path(wish[key]) for key in ("folder", "data", "scratch"))
-    inputs = Inputs(wish["model"], *paths)
+    inputs = Inputs(wish["model"], *paths, is_timed=wish["is_timed"])
     inputs.scratch.mkdir(parents=True, exist_ok=True)
     if hasattr(module, "records"):
         records = module.records(inputs)
     else:
         settings = module.settings(inputs)
-        records = measure(wish["package"], inputs, settings, int(wish["repeats"]))
+        records = measure(wish["package"], inputs, settings, REPEATS)
     text = json.dumps([asdict(record) for record in records], indent=1)
     Path(wish["out"]).write_text(text, "utf-8")
 

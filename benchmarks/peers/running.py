@@ -16,14 +16,12 @@ import numpy as np
 from benchmarks.peers.environments import python_of
 from benchmarks.peers.inputs import Inputs, prepare
 from benchmarks.peers.measuring import (
-    REPEATS,
     THREADS,
     accuracy_of,
     seconds,
     weights_file,
 )
 from benchmarks.peers.places import MODELS, RESULTS, ROOT, SCRATCH
-from benchmarks.peers.roster import TIMED
 from workbench import demo
 from workbench.bench.benchmark import machine
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from benchmarks.peers.roster import Subject
+    from benchmarks.peers.roster import Piece
 
 LONGEST_S = 1800
 _THREADS = ("OMP_NUM", "NUMBA_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
@@ -41,12 +39,11 @@ _ENVIRONMENT = {f"{name}_THREADS": str(THREADS) for name in _THREADS} | {
 }
 
 
-def measured(subject: Subject, model: str, *, is_fresh: bool = False) -> dict[str, Any]:
-    """What is known of a subject on a model: from an earlier run, or measured now.
+def measured(piece: Piece, *, is_fresh: bool = False) -> dict[str, Any]:
+    """What is known of a piece: from an earlier run, or measured now.
 
     Args:
-        subject: One of the roster.
-        model: One of `inputs.MODELS`.
+        piece: A subject on a model, its seconds or its files.
         is_fresh: Whether it is measured again.
 
     Returns:
@@ -55,11 +52,13 @@ def measured(subject: Subject, model: str, *, is_fresh: bool = False) -> dict[st
     Raises:
         RuntimeError: If the subject fails; its output is in the log that is named.
     """
-    kept = result_file(subject, model)
+    kept = result_file(piece)
     if kept.exists() and not is_fresh:
         return json.loads(kept.read_text("utf-8"))
-    data = demo.paths("cnn")[1]
-    inputs = Inputs(model, MODELS, data, SCRATCH / subject.module)
+    model, subject = piece.model, piece.subject
+    name = model if model in demo.names() else "cnn"
+    scratch = SCRATCH / subject.module
+    inputs = Inputs(model, MODELS, demo.paths(name)[1], scratch, piece.is_timed)
     if not (MODELS / f"{model}.json").exists():
         _in_a_child(prepare, MODELS, (model,))
     python = python_of(subject.environment)
@@ -69,7 +68,7 @@ def measured(subject: Subject, model: str, *, is_fresh: bool = False) -> dict[st
         "machine": machine(),
     }
     before = yardstick_ms()
-    records = _run(python, subject, inputs)
+    records = _run(python, piece, inputs)
     found["yardstick_ms"] = [before, yardstick_ms()]
     if any(one["accuracy"] is None and one["coded_bytes"] for one in records):
         records = _in_a_child(_scored, inputs, records)
@@ -78,9 +77,9 @@ def measured(subject: Subject, model: str, *, is_fresh: bool = False) -> dict[st
     return json.loads(kept.read_text("utf-8"))
 
 
-def result_file(subject: Subject, model: str) -> Path:
-    """Where the result of a subject on a model is kept."""
-    return RESULTS / f"{subject.module}-{model}.json"
+def result_file(piece: Piece) -> Path:
+    """Where the result of a piece is kept."""
+    return RESULTS / f"{piece.subject.module}-{piece.model}-{piece.part}.json"
 
 
 def yardstick_ms() -> float:
@@ -89,20 +88,20 @@ def yardstick_ms() -> float:
     return 1000 * median(seconds(lambda: square @ square) for _ in range(9))
 
 
-def _run(python: Path, subject: Subject, inputs: Inputs) -> list[dict[str, Any]]:
+def _run(python: Path, piece: Piece, inputs: Inputs) -> list[dict[str, Any]]:
     inputs.scratch.mkdir(parents=True, exist_ok=True)
     out = inputs.scratch / "records.json"
     wish = {
-        "module": subject.module,
-        "package": subject.package,
+        "module": piece.subject.module,
+        "package": piece.subject.package,
         "model": inputs.name,
-        "repeats": REPEATS if subject.is_timed and inputs.name in TIMED else 0,
+        "is_timed": inputs.is_timed,
         "folder": str(inputs.folder),
         "data": str(inputs.data),
         "scratch": str(inputs.scratch),
         "out": str(out),
     }
-    log = result_file(subject, inputs.name).with_suffix(".log")
+    log = result_file(piece).with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
         done = subprocess.run(
@@ -116,7 +115,8 @@ def _run(python: Path, subject: Subject, inputs: Inputs) -> list[dict[str, Any]]
             check=False,
         )
     if done.returncode:
-        raise RuntimeError(f"{subject.module} failed on {inputs.name}: see {log}")
+        name = f"{piece.subject.module} ({piece.part})"
+        raise RuntimeError(f"{name} failed on {inputs.name}: see {log}")
     return json.loads(out.read_text("utf-8"))
 
 

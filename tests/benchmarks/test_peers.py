@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from benchmarks.peers import beside, inputs, measuring, roster
+from benchmarks.peers import beside, inputs, measuring, pairing, published, roster
 from benchmarks.peers.measuring import Answer, Record, Setting
 from benchmarks.peers.places import REQUIREMENTS
 from benchmarks.peers.subjects import workbench_files
@@ -65,29 +65,50 @@ def test_the_table_of_seconds_shows_the_fastest_first_and_the_session_last() -> 
     assert len(lines) == 5
 
 
+def own(accuracy: float, nbytes: int, model: str = "bench") -> Record:
+    """The workbench's answer to `PEER`."""
+    match = pairing.MATCHES[PEER.subject, PEER.setting]
+    row = Record(roster.OWN, "1", match.setting, model, accuracy, nbytes, 500)
+    return replace(row, note=match.format)
+
+
 @pytest.mark.parametrize(
-    ("accuracy", "nbytes", "verdict"),
-    [
-        (0.9, 1000, "holds"),
-        (0.8988, 990, "-0.12 points, -1.0% bytes"),
-        (0.91, 1020, "+1.00 points, +2.0% bytes"),
-    ],
+    ("accuracy", "nbytes", "holds"),
+    [(0.9, 1000, True), (0.8988, 990, False), (0.91, 1020, False)],
 )
 def test_a_file_holds_if_no_less_accurate_and_no_larger(
-    accuracy: float, nbytes: int, verdict: str
+    accuracy: float, nbytes: int, holds: bool
 ) -> None:
-    own = Record(roster.OWN, "1", "full int8", "bench", accuracy, nbytes, 500)
-    (pair,) = beside.pairs(stored(PEER, own))
-    assert pair.holds == (verdict == "holds")
-    assert beside.files_table(stored(PEER, own))[-1].endswith(f"| file | {verdict} |")
+    records = stored(PEER, own(accuracy, nbytes))
+    (pair,) = pairing.pairs(records)
+    assert pair.holds == holds
+    assert pair.sizes == (1000, nbytes)
+    line = beside.files_table(records)[-1]
+    ours = f"{100 * accuracy:.2f} % {nbytes:,}"
+    theirs = "90.00 % 1,000<br>"
+    assert line.endswith(theirs + (f"**{ours}** |" if holds else f"{ours} |"))
+
+
+def test_sizes_of_one_kind_are_compared() -> None:
+    zipped = pairing.Match("4 bits", "tflite", "coded_bytes")
+    pair = pairing.Pair(asdict(PEER), asdict(own(0.9, 1000)), zipped)
+    assert pair.sizes == (800, 500)
+    stream = pairing.Match("4 bits", "wbz", "stream")
+    assert replace(pair, match=stream).sizes == (1000, 1000)
 
 
 def test_a_peer_without_a_counterpart_has_no_pair() -> None:
-    own = Record(roster.OWN, "1", "full int8", "cnn", 0.9, 1000, 800)
-    assert beside.pairs(stored(PEER, own)) == []
+    assert pairing.pairs(stored(PEER, own(0.9, 1000, "cnn"))) == []
+    other = replace(own(0.9, 1000), note="keras")
+    assert pairing.pairs(stored(PEER, other)) == []
 
 
-def test_a_setting_is_warmed_up_timed_and_weighed(tmp_path: Path) -> None:
+def test_the_readme_says_what_was_measured() -> None:
+    text = published.README.read_text("utf-8")
+    assert published.with_tables(text, published.published()) == text
+
+
+def test_a_setting_is_warmed_up_and_timed_or_weighed(tmp_path: Path) -> None:
     calls: list[str] = []
     content = b"weights" * 100
 
@@ -99,11 +120,14 @@ def test_a_setting_is_warmed_up_timed_and_weighed(tmp_path: Path) -> None:
         calls.append("file")
         return Answer(0.25, content)
 
-    given = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path)
+    timed = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path)
     settings = [Setting("a", change, file), Setting("b", change, is_timed=False)]
+    (only,) = measuring.measure("numpy", timed, settings, repeats=3)
+    assert calls == ["change"] * 4
+    assert (only.setting, len(only.seconds), only.accuracy) == ("a", 3, None)
+    given = replace(timed, is_timed=False)
     first, second = measuring.measure("numpy", given, settings, repeats=3)
-    assert calls == ["change", "file", *["change"] * 3, "change"]
-    assert len(first.seconds) == 3
+    assert calls[4:] == ["file", "change"]
     assert (first.accuracy, first.file_bytes) == (0.25, len(content))
     assert first.coded_bytes == len(gzip.compress(content, 9, mtime=0))
     assert first.version == np.__version__
@@ -111,7 +135,7 @@ def test_a_setting_is_warmed_up_timed_and_weighed(tmp_path: Path) -> None:
 
 
 def test_a_coder_leaves_its_weights_to_be_scored(tmp_path: Path) -> None:
-    given = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path)
+    given = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path, is_timed=False)
     weights = (np.arange(3, dtype=np.float32), np.ones((2, 2), np.float32))
     answer = Answer(None, b"stream", weights)
     setting = Setting("qp -32", lambda: answer, is_coded=True)
@@ -123,10 +147,16 @@ def test_a_coder_leaves_its_weights_to_be_scored(tmp_path: Path) -> None:
             assert np.array_equal(kept[name], values)
 
 
-def test_the_fastest_choice_is_taken() -> None:
+def test_the_fastest_choice_is_taken(tmp_path: Path) -> None:
+    given = inputs.Inputs("bench", tmp_path, tmp_path, tmp_path)
     steps = {100: 200_000, 250: 10, 500: 100_000}
-    choice = measuring.fastest(lambda size: sum(range(steps[size])), tuple(steps))
-    assert choice == 250
+
+    def run(size: int) -> int:
+        return sum(range(steps[size]))
+
+    assert measuring.fastest(given, run, tuple(steps)) == 250
+    untimed = replace(given, is_timed=False)
+    assert measuring.fastest(untimed, run, tuple(steps)) == 100
 
 
 def test_every_subject_has_a_module_and_pins() -> None:
@@ -142,13 +172,14 @@ def test_every_subject_has_a_module_and_pins() -> None:
             assert pinned.count("--hash=") > len(lines)
 
 
-def test_every_pair_names_what_is_measured() -> None:
-    own = {setting.name for setting in workbench_files.SETTINGS}
+def test_every_match_names_what_is_measured() -> None:
+    own = {(one.name, file) for one in workbench_files.SETTINGS for file in one.formats}
     packages = {subject.package for subject in roster.SUBJECTS}
-    for (package, _), (setting, measure) in beside.PAIRS.items():
+    for (package, _), match in pairing.MATCHES.items():
         assert package in packages
-        assert setting in own
-        assert measure in asdict(PEER)
+        assert (match.setting, match.format) in own
+        assert match.measure in pairing.MEASURES
+        assert match.field in asdict(PEER)
 
 
 @pytest.mark.parametrize("own", workbench_files.SETTINGS, ids=lambda own: own.name)
@@ -159,7 +190,8 @@ def test_the_command_line_understands_every_setting(
     wish = parse(workbench_files.words(given, own, tmp_path / "out"), "en")
     assert not isinstance(wish, str)
     assert recipe_of(wish) != Recipe()
-    assert wish.formats == own.format
+    assert wish.repair
+    assert wish.formats == ",".join(own.formats)
 
 
 def test_a_described_model_can_be_built_again(tmp_path: Path) -> None:
@@ -182,6 +214,8 @@ def test_a_described_model_can_be_built_again(tmp_path: Path) -> None:
     )
     model.save(tmp_path / "tiny.keras")
     inputs.describe(tmp_path / "tiny.keras")
-    again = inputs.Inputs("tiny", tmp_path, tmp_path, tmp_path).keras_2(keras)
-    images = np.random.default_rng(0).uniform(0, 255, (5, 28, 28, 1))
-    assert np.array_equal(model(images), again(images))
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1))
+    np.savez(tmp_path / "data.npz", x_test=images.astype(np.uint8))
+    given = inputs.Inputs("tiny", tmp_path, tmp_path / "data.npz", tmp_path)
+    again = given.keras_2(keras)
+    assert np.array_equal(model(given.images), again(given.images))

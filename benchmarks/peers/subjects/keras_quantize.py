@@ -36,7 +36,7 @@ def _setting(inputs: Inputs, mode: str) -> Setting:
         return Answer(accuracy_of(answers, inputs.labels), content)
 
     ways = [(is_traced, batch) for is_traced in (True, False) for batch in BATCHES]
-    best = fastest(lambda way: answer(quantized(), way), ways)
+    best = fastest(inputs, lambda way: answer(quantized(), way), ways)
 
     def file() -> Answer:
         path = inputs.scratch / f"{inputs.name} {mode}.keras"

@@ -47,7 +47,7 @@ def settings(inputs: Inputs) -> list[Setting]:
         return target.read_bytes()
 
     first = quantized()
-    batch = fastest(lambda size: _score(inputs, first, size), BATCHES)
+    batch = fastest(inputs, lambda size: _score(inputs, first, size), BATCHES)
 
     def change() -> Answer:
         content = quantized()

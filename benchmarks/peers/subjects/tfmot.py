@@ -49,7 +49,7 @@ def _scoring(inputs: Inputs, keras: Any) -> Callable[[Any], Answer]:
     def predict(batch: int) -> Any:
         return scorer.predict(inputs.images, batch_size=batch, verbose=0)
 
-    batch = fastest(predict, BATCHES)
+    batch = fastest(inputs, predict, BATCHES)
 
     def score(model: Any) -> Answer:
         scorer.set_weights(model.get_weights())
@@ -101,9 +101,10 @@ def _wrapped(original: Any, wrap: Callable[[Any], Any]) -> Any:
     import tf_keras
 
     kinds = tf_keras.layers
+    treated = (kinds.Conv2D, kinds.Dense, kinds.LSTM, kinds.Embedding)
 
     def change(layer: Any) -> Any:
-        return wrap(layer) if isinstance(layer, kinds.Conv2D | kinds.Dense) else layer
+        return wrap(layer) if isinstance(layer, treated) else layer
 
     # Wrapping keeps a layer's own variables, which pruning then changes.
     copy = tf_keras.models.clone_model(original)

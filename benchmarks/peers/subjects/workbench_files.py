@@ -1,6 +1,6 @@
 """The workbench's files, by its own command line: ``workbench compress``.
 
-A new method takes part by a line in `SETTINGS`, and by one in `beside.PAIRS`.
+A new method takes part by a line in `SETTINGS`, and by one in `pairing.MATCHES`.
 """
 
 from __future__ import annotations
@@ -20,39 +20,48 @@ if TYPE_CHECKING:
     from benchmarks.peers.inputs import Inputs
 
 PACKAGE = "compression-workbench"
+# Entropy-coded already.
+CODED = "wbz"
+INT8 = "tflite-int8"
 
 
 @dataclass(frozen=True)
 class Own:
-    """One way to use the command.
+    """One way to use the command, always with ``--repair``.
 
     Attributes:
         name: Of the setting.
         options: Of ``workbench compress``.
-        format: The exporter whose file is measured.
-        is_coded: Whether that file is entropy-coded already.
+        formats: The exporters whose files are measured.
     """
 
     name: str
     options: tuple[str, ...]
-    format: str
-    is_coded: bool = False
+    formats: tuple[str, ...]
 
 
 SETTINGS = (
-    Own("dynamic int8", ("--bits", "8"), "tflite"),
-    Own("full int8", ("--bits", "8", "--activation-bits", "8"), "tflite-int8"),
-    Own("6 bits", ("--bits", "6"), "tflite-exact"),
-    Own("5 bits", ("--bits", "5"), "tflite-exact"),
-    Own("4 bits", ("--bits", "4"), "tflite-exact"),
-    Own("50% pruned, 8 bits", ("--sparsity", "0.5", "--bits", "8"), "tflite"),
-    Own("80% pruned, 8 bits", ("--sparsity", "0.8", "--bits", "8"), "tflite"),
+    Own("8 bits", ("--bits", "8"), ("tflite",)),
+    Own("8 bits, activations too", ("--bits", "8", "--activation-bits", "8"), (INT8,)),
+    Own("5 bits", ("--bits", "5"), (CODED,)),
+    Own("4 bits", ("--bits", "4"), ("tflite", "tflite-exact", CODED)),
+    Own("4 bits, activations of 8", ("--bits", "4", "--activation-bits", "8"), (INT8,)),
+    Own("3 bits", ("--bits", "3"), ("tflite", CODED)),
+    Own("50% pruned, 4 bits", ("--sparsity", "0.5", "--bits", "4"), ("tflite",)),
+    Own("80% pruned, 4 bits", ("--sparsity", "0.8", "--bits", "4"), ("tflite",)),
+    Own("50% pruned, 3 bits", ("--sparsity", "0.5", "--bits", "3"), (CODED,)),
 )
 
 
 def records(inputs: Inputs) -> list[Record]:
-    """Accuracy and bytes of every setting."""
-    return [_record(inputs, own) for own in SETTINGS]
+    """Accuracy and bytes of every file of every setting."""
+    wished = [own for own in SETTINGS if INT8 not in own.formats or can_int8(inputs)]
+    return [record for own in wished for record in _records(inputs, own)]
+
+
+def can_int8(inputs: Inputs) -> bool:
+    """Whether all of a model can be in int8; a recurrent state stays float."""
+    return inputs.name != "lstm"
 
 
 def words(inputs: Inputs, own: Own, folder: Path) -> list[str]:
@@ -60,19 +69,25 @@ def words(inputs: Inputs, own: Own, folder: Path) -> list[str]:
     return [
         *("compress", str(inputs.keras_file), "--data", str(inputs.data)),
         *own.options,
-        *("--formats", own.format, "--out", str(folder), "--json"),
+        *("--repair", "--formats", ",".join(own.formats)),
+        *("--out", str(folder), "--json"),
     ]
 
 
-def _record(inputs: Inputs, own: Own) -> Record:
+def _records(inputs: Inputs, own: Own) -> list[Record]:
     folder = inputs.scratch / "own"
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "workbench", *words(inputs, own, folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
-    file = _file(json.loads(done.stdout), own)
+    said = json.loads(done.stdout)
+    return [_record(inputs, own, file) for file in said["files"]]
+
+
+def _record(inputs: Inputs, own: Own, file: dict[str, Any]) -> Record:
     content = Path(file["path"]).read_bytes()
+    is_coded = file["format"] == CODED
     return Record(
         subject=PACKAGE,
         version=metadata.version(PACKAGE),
@@ -80,11 +95,6 @@ def _record(inputs: Inputs, own: Own) -> Record:
         model=inputs.name,
         accuracy=file["score"],
         file_bytes=len(content),
-        coded_bytes=len(content) if own.is_coded else gzipped(content),
-        note=own.format,
+        coded_bytes=len(content) if is_coded else gzipped(content),
+        note=file["format"],
     )
-
-
-def _file(said: dict[str, Any], own: Own) -> dict[str, Any]:
-    """What the command said of the file of one format."""
-    return next(file for file in said["files"] if file["format"] == own.format)
