@@ -1,7 +1,7 @@
 """A ``.tflite`` file as an editable value: tensors, operators and constants.
 
-The layout is that of LiteRT's schema (a FlatBuffer); its generated classes come with
-the runtime. Nothing here knows what an operator computes.
+The layout is that of LiteRT's schema, whose generated classes come with the runtime.
+Nothing here knows what an operator computes.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ _OPERATORS = {
     for name, number in vars(_schema.BuiltinOperator).items()
     if isinstance(number, int)
 }
+_CONVERSION = ("CONVERSION_METADATA", b"CONVERSION_METADATA")
 
 VALID: int = _schema.Padding.VALID
 
@@ -200,6 +201,9 @@ class FlatModel:
         """The file, without tensors, constants and codes that nothing uses."""
         for graph in self.graphs:
             self._drop_tensors(graph)
+        # How the float file was converted is not true of this one.
+        metadata = _items(self._model.metadata)
+        self._model.metadata = [e for e in metadata if e.name not in _CONVERSION]
         self._drop_buffers()
         self._drop_codes()
         builder = flatbuffers.Builder(1024)
