@@ -138,3 +138,33 @@ def fillers(dense: Any, found: Any) -> Any:
         kept += 1
         gap = 0
     return kept, leading, gap
+
+
+@_exact
+def nonzeros_between(values: Any, edges: Any, counts: Any) -> None:
+    """Count non-zeros in evenly spread bins, the last of which is closed."""
+    bins = counts.size
+    low, high = edges[0], edges[bins]
+    density = bins / (high - low)
+    for i in range(values.size):
+        value = np.float64(values[i])
+        if value == 0 or not low <= value <= high:
+            continue
+        at = min(int((value - low) * density), bins - 1)
+        # The product is rounded: the edges decide.
+        if value < edges[at]:
+            at -= 1
+        elif at < bins - 1 and value >= edges[at + 1]:
+            at += 1
+        counts[at] += 1
+
+
+@_exact
+def kept_and_gone(values: Any, mask: Any) -> Any:
+    """Smallest magnitude that was kept and largest that was not."""
+    kept, gone = np.float32(np.inf), _ZERO
+    for i in range(values.size):
+        size = abs(values[i])
+        kept = min(kept, size if mask[i] else np.float32(np.inf))
+        gone = max(gone, _ZERO if mask[i] else size)
+    return kept, gone

@@ -7,12 +7,18 @@ import { whenHandRests } from "./hand.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, showTips: false };
 
-function layoutOf(figure, plot, colour, lang) {
-  const family = getComputedStyle(plot).fontFamily;
+// What the page's theme makes of every figure. To ask the page costs it a layout, so
+// it is asked once for each theme.
+function lookOf(plot) {
+  const colour = colourReader(plot);
+  return { colour, template: themeTemplate(colour, getComputedStyle(plot).fontFamily) };
+}
+
+function layoutOf(figure, { colour, template }, lang) {
   const layout = {
     separators: separators(lang),
     ...resolved(figure.layout ?? {}, colour),
-    template: themeTemplate(colour, family),
+    template,
     autosize: true,
   };
   delete layout.width;
@@ -44,6 +50,7 @@ async function render({ model, el, signal }) {
   let drawing = false;
   let asked = false;
   let wanted = true;
+  let look = null;
 
   // One drawing at a time; what came meanwhile is drawn once, the newest only. A
   // chart that nobody sees (a closed drawer) is drawn when it is opened.
@@ -52,11 +59,11 @@ async function render({ model, el, signal }) {
     drawing = true;
     wanted = false;
     const figure = model.get("figure");
-    const colour = colourReader(plot);
-    const data = resolved(figure.data ?? [], colour);
+    look ??= lookOf(plot);
+    const data = resolved(figure.data ?? [], look.colour);
     try {
       const config = { ...CONFIG, ...(figure.config ?? {}) };
-      const layout = layoutOf(figure, plot, colour, model.get("lang"));
+      const layout = layoutOf(figure, look, model.get("lang"));
       await Plotly.react(plot, data, layout, config);
       // plotly.js gives the element its `on` with the first drawing.
       if (!el.dataset.drawn) plot.on("plotly_click", clicked);
@@ -94,7 +101,7 @@ async function render({ model, el, signal }) {
   model.on("change:stale change:alt change:stale_text change:height", describe);
   model.on("change:lang", () => (describe(), redraw()));
   model.on("change:figure", redraw);
-  watchTheme(redraw, signal);
+  watchTheme(() => ((look = null), redraw()), signal);
 
   const observer = new ResizeObserver(() => {
     if (wanted || !plot.offsetWidth) redraw();
