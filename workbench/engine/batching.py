@@ -25,6 +25,9 @@ WORK = 2_000_000_000
 MOST_ROWS = 4096
 TILE_BYTES = 2 * 2**20
 MOST_TILE_ROWS = 64
+# Batches that a runtime takes at once which splits them into tiles by itself: at the
+# end of each a thread waits for the last tile of another.
+TILED_BATCHES = 4
 _STEP = 64
 # Even a large model is run on a few samples at once, where memory allows.
 _FEWEST_ROWS = 4

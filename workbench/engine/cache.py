@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import tensorflow as tf
 
-from workbench.engine.batching import tensor_bytes
+from workbench.engine.batching import TILED_BATCHES, tensor_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,23 +38,26 @@ class Inputs:
     Args:
         x: One array an input, samples first.
         samples: Indices into them, in the order of evaluation.
-        batch: Samples a batch after the first one, which has `FIRST` or fewer.
+        batch: Samples a batch: the first one has no more, and no more than `FIRST`, the
+            last ones as many as a runtime takes at once that splits them by itself.
     """
 
     def __init__(self, x: Sequence[NDArray], samples: NDArray, batch: int) -> None:
         """Nothing is copied yet."""
-        self._x, self._samples, self._batch = x, samples, batch
-        self._first = min(FIRST, batch)
+        self._x, self._samples = x, samples
+        self._first, self._most = min(FIRST, batch), TILED_BATCHES * batch
         nbytes = sum(array.nbytes for array in x)
         self._kept: dict[tuple[int, int], list[tf.Tensor]] = {}
         self._is_kept = nbytes <= KEPT_INPUT_BYTES
 
     def stop_after(self, row: int) -> int:
-        """The first batch is small, for a quick first answer."""
-        if row < self._first:
-            return min(self._first, len(self._samples))
-        # The second one fills up to a whole batch.
-        return min((row // self._batch + 1) * self._batch, len(self._samples))
+        """The first batch is small, for a quick first answer.
+
+        Each one then is as large as all before it, as it is by so much that an answer
+        must be known better to be news.
+        """
+        size = min(max(row, self._first), self._most)
+        return min(row + size, len(self._samples))
 
     def take(self, start: int, stop: int) -> Sequence[tf.Tensor]:
         """The inputs of some samples; kept unless they are many bytes."""
@@ -63,6 +66,10 @@ class Inputs:
         rows = self._samples[start:stop]
         taken = [tf.convert_to_tensor(array[rows]) for array in self._x]
         if self._is_kept:
+            # No sample is kept twice, where batches are of other sizes now.
+            for begin, end in list(self._kept):
+                if begin < stop and start < end:
+                    self._kept.pop((begin, end), None)
             self._kept[start, stop] = taken
         return taken
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workbench.engine.batching import TILED_BATCHES
 from workbench.engine.cache import Rows, Source
 
 if TYPE_CHECKING:
@@ -65,18 +66,11 @@ class _Route:
         batches at once fill the gaps.
         """
         spans = [self._span(row)]
-        # Compiled here, one after the other.
-        runners = [self._runners(spans[0].cut)]
-        is_flat = any(runner.is_flat for runner in runners[0])
+        is_flat = any(runner.is_flat for runner in spans[0].runners)
         if beside is not None and not is_flat and spans[0].stop < total:
             spans.append(self._span(spans[0].stop))
-            runners.append(self._runners(spans[1].cut))
-        others = [
-            beside.submit(_run, span, each)
-            for span, each in zip(spans[1:], runners[1:], strict=True)
-            if beside is not None
-        ]
-        found = [_run(spans[0], runners[0]), *(other.result() for other in others)]
+        others = [beside.submit(_run, span) for span in spans[1:] if beside is not None]
+        found = [_run(spans[0]), *(other.result() for other in others)]
         batches: list[Batch] = []
         for span, (kept, outputs) in zip(spans, found, strict=True):
             if self.filled is not None and self.filled.filled == span.start:
@@ -88,8 +82,13 @@ class _Route:
         is_there = self.filled is not None and self.filled.filled > row
         cut = self.target if is_there else self.start
         source: Any = self.filled if is_there else self.source
-        stop = min(source.stop_after(row), row + self.live.program.rows(cut))
-        return _Span(row, stop, cut, source)
+        # Compiled here, one after the other.
+        runners = self._runners(cut)
+        rows = self.live.program.rows(cut)
+        if any(runner.is_flat for runner in runners):
+            rows *= TILED_BATCHES
+        stop = min(source.stop_after(row), row + rows)
+        return _Span(row, stop, source, runners)
 
     def _runners(self, cut: int) -> list[Runner]:
         """What leads to the activations to keep, and from there to the outputs."""
@@ -98,19 +97,17 @@ class _Route:
 
 
 class _Span(NamedTuple):
-    """Consecutive samples, and from which cut to run them."""
+    """Consecutive samples, where they come from, and what runs them."""
 
     start: int
     stop: int
-    cut: int
     source: Source
+    runners: Sequence[Runner]
 
 
-def _run(
-    span: _Span, runners: Sequence[Runner]
-) -> tuple[Sequence[tf.Tensor], list[tf.Tensor]]:
+def _run(span: _Span) -> tuple[Sequence[tf.Tensor], list[tf.Tensor]]:
     """The activations at the target, and the outputs."""
-    *before, last = runners
+    *before, last = span.runners
     tensors = span.source.take(span.start, span.stop)
     for runner in before:
         tensors = runner(tensors)
