@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workbench.core.bins import TensorBins, tensor_bins
 from workbench.core.compress import compress
 from workbench.core.cost import Sizes, sizes
+from workbench.core.gates import weights_of, with_gates
 from workbench.core.network import array_digest
 from workbench.core.recipe import Recipe
 
@@ -131,7 +132,7 @@ def _seeing(session: Session, task: Task) -> Iterator[Delivery]:
 def binning(
     session: Session, made: dict[str, TensorBins] | None = None
 ) -> Iterator[Delivery]:
-    """Bin every kernel's weights for the browser, unless that is done already.
+    """Bin every kernel's and gate's weights for the browser, unless that is done.
 
     Args:
         session: Whose kernels.
@@ -141,9 +142,10 @@ def binning(
         return
     made = {} if made is None else made
     weights, digests = session.weights, session.digests
-    for site in session.sites:
-        if weights[site.path].size and site.path not in made:
-            made[site.path] = tensor_bins(weights[site.path], site.channel_axes)
+    for site in with_gates(session.sites):
+        own = weights_of(weights, site)
+        if own.size and site.path not in made:
+            made[site.path] = tensor_bins(own, site.channel_axes)
             yield _nothing
     # Those of another model may have come meanwhile.
     yield lambda: session.set(bins=made) if session.digests is digests else None

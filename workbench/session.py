@@ -12,6 +12,7 @@ from workbench import deciding, demo, jobs, opening
 from workbench.core import link
 from workbench.core.decision import decide, undecided
 from workbench.core.errors import UserError
+from workbench.core.gates import with_gates
 from workbench.core.history import Timeline, Visit, visited
 from workbench.core.model_file import glance
 from workbench.core.recipe import Recipe, Retraining
@@ -135,8 +136,8 @@ class Session(KeptState):
         self.edit(Recipe(seed=self.recipe.seed))
 
     def select(self, paths: Iterable[str]) -> None:
-        """Select kernels; none means all."""
-        known = {site.path for site in self.sites}
+        """Select kernels, or gates of them; none means all."""
+        known = {site.path for site in with_gates(self.sites)}
         chosen = tuple(path for path in paths if path in known)
         self.lanes.post(lambda: self._select(chosen))
 

@@ -6,23 +6,34 @@ from typing import TYPE_CHECKING
 
 from workbench.charts import charts
 from workbench.charts.style import BEFORE, axis, figure, soft
+from workbench.core.codes import Gates
+from workbench.core.gates import gates_of, tensor_of
 from workbench.text import say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
     from workbench.core.snapshot import Snapshot
+    from workbench.core.tensor import CompressedTensor, Site
 
 
 def tensor_sparsity(snapshot: Snapshot) -> dict[str, float]:
-    """Fraction of zeros of each kernel, 0 to 1, by path in model order."""
+    """Fraction of zeros of each kernel, 0 to 1, by path in model order.
+
+    Where a kernel was treated gate by gate its gates come behind it.
+    """
     if snapshot.before is None:
         return {}
     tensors = snapshot.before.network.tensors
     return {
-        site.path: tensors[site.path].sparsity
+        place.path: tensor_of(tensors, place).sparsity
         for site in snapshot.sites
         if site.path in tensors
+        for place in (site, *_apart(site, tensors[site.path]))
     }
+
+
+def _apart(site: Site, tensor: CompressedTensor) -> tuple[Site, ...]:
+    return gates_of(site) if isinstance(tensor.code, Gates) else ()
 
 
 @charts.add("sparsity")

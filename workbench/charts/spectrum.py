@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.charts import charts
 from workbench.charts.style import BEFORE, BUDGET, ORIGINAL, axis, figure, line_at
 from workbench.core.codes import LowRank
+from workbench.core.gates import tensor_of, weights_of
 from workbench.core.low_rank import Matrices, single, spectrum_of
 from workbench.text import say
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from workbench.charts import PlotlyJSON
     from workbench.core.snapshot import Snapshot
+    from workbench.core.tensor import Site
 
 # A wider kernel takes too long to decompose between two frames.
 _WIDEST = 1024
@@ -50,7 +52,7 @@ def ranks(snapshot: Snapshot) -> Ranks | None:
         if not site.can or matrices is None or matrices.full > _WIDEST:
             continue
         gram = single(site.gram)
-        found = spectrum_of(snapshot.weights[site.path], site, gram)
+        found = spectrum_of(weights_of(snapshot.weights, site), site, gram)
         if found is None:
             continue
         largest = float(found.values[0])
@@ -60,7 +62,7 @@ def ranks(snapshot: Snapshot) -> Ranks | None:
             values,
             found.errors,
             matrices.break_even,
-            _rank(snapshot, site.path),
+            _rank(snapshot, site),
             gram is not None,
         )
     return None
@@ -103,9 +105,9 @@ def draw_spectrum(snapshot: Snapshot) -> PlotlyJSON:
     return figure(data, x, y, shapes=lines, annotations=words, bargap=0)
 
 
-def _rank(snapshot: Snapshot, path: str) -> int | None:
+def _rank(snapshot: Snapshot, site: Site) -> int | None:
     before = snapshot.before
-    code = before.network.tensors[path].code if before else None
+    code = tensor_of(before.network.tensors, site).code if before else None
     if not isinstance(code, LowRank):
         return None
     first, *others = code.factors

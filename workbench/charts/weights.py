@@ -17,15 +17,19 @@ from workbench.charts.style import (
     line_at,
     soft,
 )
+from workbench.core.gates import tensor_of, weights_of
 from workbench.core.index import index_of
 from workbench.core.tallies import cut_of, nonzeros_between
 from workbench.text import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from workbench.charts import PlotlyJSON
     from workbench.core.snapshot import Snapshot
+    from workbench.core.tensor import Site
 
 BINS = 121
 
@@ -53,15 +57,15 @@ class WeightNumbers:
 
 def weight_numbers(snapshot: Snapshot) -> WeightNumbers:
     """Count the selected weights; bins cover the original's largest magnitude."""
-    paths = [site.path for site in snapshot.selected if site.path in snapshot.weights]
-    indexes = [index_of(snapshot.weights[path]) for path in paths]
+    sites = [s for s in snapshot.selected if (s.whole or s.path) in snapshot.weights]
+    indexes = [index_of(weights_of(snapshot.weights, site)) for site in sites]
     largest = max((float(max(-i.low, i.high)) for i in indexes), default=0.0)
     edges = np.linspace(-1, 1, BINS + 1) * (largest or 1.0) * BINS / (BINS - 1)
     original = sum((i.histogram(edges) for i in indexes), np.zeros(BINS, np.int64))
     tensors = (
         []
         if snapshot.before is None
-        else [snapshot.before.network.tensors[path] for path in paths]
+        else [tensor_of(snapshot.before.network.tensors, site) for site in sites]
     )
     compressed = sum(
         (nonzeros_between(tensor.dense, edges) for tensor in tensors),
@@ -69,7 +73,7 @@ def weight_numbers(snapshot: Snapshot) -> WeightNumbers:
     )
     zeros = sum(tensor.dense.size - tensor.nonzeros for tensor in tensors)
     return WeightNumbers(
-        edges, original, compressed, zeros, threshold_of(snapshot, paths)
+        edges, original, compressed, zeros, threshold_of(snapshot, sites)
     )
 
 
@@ -119,19 +123,24 @@ def _steps(x: NDArray[np.float64], y: NDArray[np.int64], name: str) -> PlotlyJSO
     }
 
 
-def threshold_of(snapshot: Snapshot, paths: list[str] | None = None) -> float | None:
+def threshold_of(
+    snapshot: Snapshot, sites: Sequence[Site] | None = None
+) -> float | None:
     """The smallest kept magnitude, if it lies above everything that was pruned.
 
     Args:
         snapshot: The session.
-        paths: The kernels to look at; None means the selected ones.
+        sites: The kernels or gates to look at; None means the selected ones.
     """
     if snapshot.before is None:
         return None
     tensors = snapshot.before.network.tensors
-    if paths is None:
-        paths = [site.path for site in snapshot.selected if site.path in tensors]
-    cuts = [cut_of(tensors[path], snapshot.weights[path]) for path in paths]
+    if sites is None:
+        sites = [s for s in snapshot.selected if (s.whole or s.path) in tensors]
+    cuts = [
+        cut_of(tensor_of(tensors, site), weights_of(snapshot.weights, site))
+        for site in sites
+    ]
     kept = min((cut.kept for cut in cuts), default=np.inf)
     gone = max((cut.gone for cut in cuts), default=0.0)
     return kept if np.isfinite(kept) and 0 < gone <= kept else None

@@ -12,6 +12,7 @@ from workbench.cli.flags import recipe_of
 from workbench.cli.opening import files, options
 from workbench.cli.voice import Report, Voice, table
 from workbench.core.errors import UserError
+from workbench.core.gates import check_gates, with_gates
 from workbench.core.readable import points, score, size
 from workbench.core.resolved import FILE_NAME as MARK
 from workbench.core.store import check_publishable
@@ -94,7 +95,8 @@ def _check_targets(recipe: Recipe, workload: Any) -> None:
     Raises:
         UserError: If there is one: most likely a path is misspelt.
     """
-    paths = [site.path for site in workload.sites]
+    check_gates(recipe, workload.sites)
+    paths = [site.path for site in with_gates(workload.sites)]
     paths += [output.path for output in workload.outputs]
     for plan in recipe.plans:
         if not plan.is_decided and not any(map(plan.matches, paths)):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.targets import add_targets, has_targets, with_targets
 from workbench.cli.wishes import add_wishes, wish_of
 from workbench.core.activations import ActivationQuantization
 from workbench.core.edit import set_knobs, set_repair, switch_off
@@ -84,6 +85,7 @@ def flags() -> Iterator[Flag]:
 def add_flags(parser: argparse.ArgumentParser, say: Callable[..., str]) -> None:
     """Give a parser a flag for every knob, in a group for each method."""
     add_wishes(parser, say)
+    add_targets(parser, say)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for flag in flags():
         if flag.owner not in groups:
@@ -123,7 +125,7 @@ def recipe_of(wish: argparse.Namespace) -> Recipe:
         raise UserError("cli.recipe_and_flag", flag=next(iter(chosen)).name)
     if wish.recipe:
         recipe = _read(Path(wish.recipe))
-    elif chosen or over_all:
+    elif chosen or over_all or has_targets(wish):
         recipe = _assembled({f: v for f, v in chosen.items() if f.field})
     else:
         raise UserError("cli.needs_recipe")
@@ -132,6 +134,7 @@ def recipe_of(wish: argparse.Namespace) -> Recipe:
     if wish.repair:
         recipe = set_repair(recipe, is_on=True)
     recipe = _switched(recipe, chosen)
+    recipe = with_targets(recipe, wish, flags())
     if wish.seed is not None:
         recipe = replace(recipe, seed=_number(wish.seed, "int"))
     return replace(recipe, retraining=_retraining(recipe.retraining, training))

@@ -110,6 +110,7 @@ def _tensor(site: Site, total: int, voice: Voice) -> dict[str, Any]:
         "parameters": site.parameters,
         "share": site.parameters / max(total, 1),
         "macs": site.macs,
+        "gates": list(site.gates),
         "can": site.can,
         "reason": None if site.reason is None else voice.say(site.reason),
         "advice": _advice(site, voice),

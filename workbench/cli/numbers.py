@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.core.codes import Gates
+from workbench.core.gates import gates_of, tensor_of
+
 if TYPE_CHECKING:
     from workbench.cli.voice import Voice
     from workbench.core.cost import Sizes
@@ -63,13 +66,18 @@ def tensors(
     reasons: dict[str, str] = {}
     for skipped in network.skipped:
         reasons.setdefault(skipped.path, voice.say(skipped.reason))
-    return [
-        {
+
+    def numbers(site: Site) -> dict[str, Any]:
+        tensor = tensor_of(network.tensors, site)
+        found: dict[str, Any] = {
             "path": site.path,
             "parameters": site.parameters,
-            "sparsity": network.tensors[site.path].sparsity,
-            "bits": network.tensors[site.path].bits,
+            "sparsity": tensor.sparsity,
+            "bits": tensor.bits,
             "skipped": reasons.get(site.path),
         }
-        for site in sites
-    ]
+        if isinstance(tensor.code, Gates):
+            found["gates"] = [numbers(gate) for gate in gates_of(site)]
+        return found
+
+    return [numbers(site) for site in sites]

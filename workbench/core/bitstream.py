@@ -19,7 +19,7 @@ import numpy as np
 
 from workbench.core import stream_codes as codes
 from workbench.core.coder import DECISIONS_A_BYTE, Coder
-from workbench.core.codes import Affine, Codebook, LowRank
+from workbench.core.codes import Affine, Codebook, Gates, LowRank
 from workbench.core.tensor import CompressedTensor
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     Value = CompressedTensor | NDArray[Any]
     Shape = tuple[int, ...]
 
-_FLOAT, _SYMMETRIC, _ASYMMETRIC, _TABLE, _PRODUCT = range(5)
-_KIND_BITS, _AXIS_BITS, _SIDE_BITS, _COUNT_BITS = 3, 4, 24, 2
+_FLOAT, _SYMMETRIC, _ASYMMETRIC, _TABLE, _PRODUCT, _GATES = range(6)
+_KIND_BITS, _AXIS_BITS, _SIDE_BITS, _COUNT_BITS, _GATE_BITS = 3, 4, 24, 2, 3
 _BYTE = 8
 
 
@@ -125,6 +125,11 @@ def _write_tensor(coder: Coder, tensor: CompressedTensor) -> None:
     if isinstance(code, LowRank):
         coder.number(_PRODUCT, _KIND_BITS)
         _write_product(coder, code)
+    elif isinstance(code, Gates):
+        coder.number(_GATES, _KIND_BITS)
+        coder.number(len(code.parts), _GATE_BITS)
+        for part in code.parts:
+            _write_tensor(coder, part)
     elif isinstance(code, Affine):
         coder.number(_SYMMETRIC if code.is_symmetric else _ASYMMETRIC, _KIND_BITS)
         codes.write_grid(coder, tensor, code)
@@ -140,6 +145,8 @@ def _read_tensor(coder: Coder, shape: Shape, told: int) -> CompressedTensor:
     kind = coder.number(0, _KIND_BITS)
     if kind == _PRODUCT and told:
         return _read_product(coder, shape, told)
+    if kind == _GATES and told:
+        return _read_gates(coder, shape)
     if kind == _FLOAT:
         return codes.read_floats(coder, shape)
     if kind == _TABLE:
@@ -174,6 +181,17 @@ def _read_product(coder: Coder, shape: Shape, told: int) -> CompressedTensor:
         raise codes.damaged()
     code = LowRank(tuple(factors), shape)
     return CompressedTensor(code.decode(), None, code)
+
+
+def _read_gates(coder: Coder, shape: Shape) -> CompressedTensor:
+    """Equal parts of the last axis, none of which is made of parts itself."""
+    count = coder.number(0, _GATE_BITS)
+    if not count or not shape or shape[-1] % count:
+        raise codes.damaged()
+    own = (*shape[:-1], shape[-1] // count)
+    parts = tuple(_read_tensor(coder, own, 0) for _ in range(count))
+    code = Gates(parts, shape, tuple(map(str, range(count))))
+    return CompressedTensor(code.decode(), code.mask, code)
 
 
 def _multiplied(left: Shape, right: Shape) -> Shape:

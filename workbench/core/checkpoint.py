@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.core.affine import Grid
-from workbench.core.codes import Affine, Code, Codebook, Float, LowRank
+from workbench.core.codes import Affine, Code, Codebook, Float, Gates, LowRank
 from workbench.core.measurement import Retrained
 from workbench.core.network import Network, Skipped
 from workbench.core.recipe import Recipe
@@ -92,12 +92,13 @@ def _save_code(path: str, code: Code, arrays: Arrays) -> dict[str, Any]:
         arrays[f"indexes:{path}"] = code.indexes
         arrays[f"centroids:{path}"] = code.centroids
         return {"kind": "codebook", "bits": code.bits}
-    factors = enumerate(code.factors)
+    parts = enumerate(code.parts)
+    own = {"names": code.names} if isinstance(code, Gates) else {}
     return {
-        "kind": "low_rank",
+        "kind": "gates" if own else "low_rank",
         "shape": code.shape,
-        "factors": [_save_tensor(f"{path}#{i}", f, arrays) for i, f in factors],
-    }
+        "factors": [_save_tensor(f"{path}#{i}", f, arrays) for i, f in parts],
+    } | own
 
 
 def _save_tensor(path: str, tensor: CompressedTensor, arrays: Arrays) -> dict[str, Any]:
@@ -117,11 +118,13 @@ def _load_code(path: str, head: Mapping[str, Any], arrays: Mapping[str, Any]) ->
     if kind == "codebook":
         indexes, centroids = arrays[f"indexes:{path}"], arrays[f"centroids:{path}"]
         return Codebook(indexes, centroids, head["bits"])
-    factors = enumerate(head["factors"])
-    return LowRank(
-        tuple(_load_tensor(f"{path}#{i}", factor, arrays) for i, factor in factors),
-        tuple(head["shape"]),
+    parts = tuple(
+        _load_tensor(f"{path}#{i}", part, arrays)
+        for i, part in enumerate(head["factors"])
     )
+    if kind == "gates":
+        return Gates(parts, tuple(head["shape"]), tuple(head["names"]))
+    return LowRank(parts, tuple(head["shape"]))
 
 
 def _load_tensor(

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from workbench.core.bitstream import encode
-from workbench.core.codes import Affine, Codebook, Float, LowRank
+from workbench.core.codes import Affine, Codebook, Composed, Float
 from workbench.core.cost import tensor_sizes
 from workbench.core.stream_codes import matrix
 from workbench.core.symbols import leaves
@@ -90,5 +90,5 @@ def _code(code: Code, dense: NDArray[np.float32], chosen: NDArray[np.bool_]) -> 
         entries = code.centroids.shape[-1]
         table = np.ones((1, 1, entries), np.float32)
         return Codebook(indexes, table, code.bits)
-    assert not isinstance(code, LowRank), "A product has leaves."
+    assert not isinstance(code, Composed), "What is made of parts has leaves."
     return Float(dense)

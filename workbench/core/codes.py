@@ -96,20 +96,41 @@ class Codebook:
 
 
 @dataclass(frozen=True, eq=False)
-class LowRank:
-    """A kernel as the product of two or three smaller ones, each compressed by itself.
+class Composed:
+    """A kernel made of several tensors, each compressed by itself.
+
+    Attributes:
+        parts: Those tensors.
+        shape: Shape of the kernel.
+    """
+
+    parts: tuple[CompressedTensor, ...]
+    shape: tuple[int, ...]
+
+    @property
+    def bits(self) -> int:
+        """Bit width of the widest part."""
+        return max(part.bits for part in self.parts)
+
+    @property
+    def table_bits(self) -> int:
+        """Bits beside the values themselves, over all parts."""
+        return sum(part.code.table_bits for part in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank(Composed):
+    """A kernel as the product of two or three smaller ones.
 
     The factors are kernels of layers one after the other, so that their product over
     the last two axes, with spatial axes broadcast, is the kernel: ``(in, r) (r, out)``,
     or for a convolution ``(1, 1, in, r) (h, w, r, s) (1, 1, s, out)``.
-
-    Attributes:
-        factors: In the order in which inputs pass through them.
-        shape: Shape of the kernel.
     """
 
-    factors: tuple[CompressedTensor, ...]
-    shape: tuple[int, ...]
+    @property
+    def factors(self) -> tuple[CompressedTensor, ...]:
+        """The smaller kernels, in the order in which inputs pass through them."""
+        return self.parts
 
     def decode(self) -> NDArray[np.float32]:
         """The product, float32, of shape `shape`."""
@@ -118,15 +139,58 @@ class LowRank:
             first = np.matmul(first, dense)
         return np.ascontiguousarray(first.reshape(self.shape))
 
-    @property
-    def bits(self) -> int:
-        """Bit width of the widest factor."""
-        return max(factor.bits for factor in self.factors)
+    def part_path(self, path: str, place: int) -> str:
+        """The address of a factor of the kernel at an address: ``PATH#0``."""
+        return f"{path}#{place}"
+
+
+@dataclass(frozen=True, eq=False)
+class Gates(Composed):
+    """A recurrent kernel gate by gate: equal slices of its last axis, side by side.
+
+    Attributes:
+        names: Of the gates, in their order.
+    """
+
+    names: tuple[str, ...]
+
+    def decode(self) -> NDArray[np.float32]:
+        """The whole kernel, float32, of shape `shape`."""
+        return np.concatenate([part.dense for part in self.parts], axis=-1)
 
     @property
-    def table_bits(self) -> int:
-        """Bits beside the values themselves, over all factors."""
-        return sum(factor.code.table_bits for factor in self.factors)
+    def mask(self) -> NDArray[np.bool_] | None:
+        """True where a weight is kept; None where no gate was pruned."""
+        if all(part.mask is None for part in self.parts):
+            return None
+        masks = [
+            np.ones(part.dense.shape, np.bool_) if part.mask is None else part.mask
+            for part in self.parts
+        ]
+        return np.concatenate(masks, axis=-1)
+
+    def part_path(self, path: str, place: int) -> str:
+        """The address of a gate of the kernel at an address: ``PATH[f]``."""
+        return f"{path}[{self.names[place]}]"
+
+    def integers(self) -> Affine | None:
+        """All of it on one grid per channel; None where a gate is not on one.
+
+        It decodes to the same values, at the width of the widest gate: what a file
+        takes that has one width for a whole constant.
+        """
+        codes = [part.code for part in self.parts if isinstance(part.code, Affine)]
+        if len(codes) < len(self.parts):
+            return None
+
+        def joined(name: str) -> NDArray[Any]:
+            found = [(getattr(code, name), code.q.shape[-1]) for code in codes]
+            wide = [np.broadcast_to(a, (*a.shape[:-1], width)) for a, width in found]
+            return np.concatenate(wide, axis=-1)
+
+        is_symmetric = all(code.is_symmetric for code in codes)
+        parts = (joined(name) for name in ("q", "scale", "zero_point"))
+        return Affine(*parts, bits=self.bits, is_symmetric=is_symmetric)
 
 
-Code = Float | Affine | Codebook | LowRank
+Code = Float | Affine | Codebook | LowRank | Gates

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.factors import agreed, applied, second_rank
+from workbench.core.factors import agreed, applied, no_rank
+from workbench.core.gates import apart, check_gates, gates_of, joined, weights_of
 from workbench.core.network import Network, Skipped
 from workbench.core.step import ModelStep, TensorStep
 from workbench.core.tensor import CompressedTensor
@@ -52,16 +53,25 @@ def compress(  # noqa: PLR0913  # a call names them all
     Raises:
         UserError: If the recipe asks for an order that undoes a step.
     """
-    by_path = {site.path: site for site in sites}
+    check_gates(recipe, sites)
+    places = apart(sites, recipe)
+    by_path = {site.path: site for site in places}
     made = _Made(previous)
-    chains, skipped = _plan(sites, recipe, is_plain=is_plain)
-    starts = {path: made.start(path, digests[path], weights[path]) for path in chains}
+    chains, skipped = _plan(places, recipe, is_plain=is_plain)
+    own = {site.path: _digest(site, digests) for site in places}
+    starts = {
+        path: made.start(path, own[path], weights_of(weights, site))
+        for path, site in by_path.items()
+    }
+    done = {
+        path: _run(starts[path], chain, by_path[path], own[path], made)
+        for path, chain in _agree(chains, starts, by_path).items()
+    }
     tensors: dict[str, CompressedTensor] = {}
     keys: dict[str, str] = {}
-    for path, chain in _agree(chains, starts, by_path).items():
-        tensors[path], keys[path] = _run(
-            starts[path], chain, by_path[path], digests[path], made
-        )
+    for site in sites:
+        found = done.get(site.path) or _joined(site, done, made, weights[site.path])
+        tensors[site.path], keys[site.path] = found
     others = _shifted(others or {}, biases or {}, tensors, sites)
     return Network(
         tensors, keys, activations or {}, skipped, others or None, made=made.kept
@@ -99,7 +109,7 @@ def _plan(
         for step in recipe.steps_for(site.path):
             if step.is_idle:
                 continue
-            reason = site.reason or step.refuses(site) or second_rank(step, kept)
+            reason = site.reason or step.refuses(site) or no_rank(step, site, kept)
             if reason is not None:
                 skipped.append(Skipped(site.path, step.name, reason))
                 continue
@@ -204,6 +214,20 @@ def _run(
     return tensor, keys[-1]
 
 
+def _joined(
+    site: Site,
+    done: Mapping[str, tuple[CompressedTensor, str]],
+    made: _Made,
+    weights: NDArray[Any],
+) -> tuple[CompressedTensor, str]:
+    """A kernel that was treated gate by gate, and its hash."""
+    parts, keys = zip(*(done[gate.path] for gate in gates_of(site)), strict=True)
+    key = _hash(*keys)
+    found = made.get(key) or joined(parts, site, weights)
+    made.keep(key, found)
+    return found, key
+
+
 def _shifted(
     others: Mapping[str, NDArray[Any]],
     biases: Mapping[str, NDArray[Any]],
@@ -230,6 +254,12 @@ def _key(digest: str, chain: Chain, site: Site) -> str:
     if site.current and any(step.follows_inputs for step in chain):
         saw += site.current.digest
     return _hash(digest, repr(chain), saw)
+
+
+def _digest(site: Site, digests: Mapping[str, str]) -> str:
+    """Hash of the weights at a place."""
+    whole = digests[site.whole or site.path]
+    return _hash(whole, site.path) if site.whole else whole
 
 
 def _hash(*parts: str) -> str:

@@ -14,9 +14,9 @@ For a tensor of N weights of which k are not zero, each b bits wide:
   value in use: what an ideal coder of independent symbols reaches. No file has it.
 
 Scales, zero points and codebooks are added to each, and the variables that are no
-kernels (biases, BatchNorm) as float32. A kernel that is a product of factors takes what
-these take, each in its own smallest encoding. Names and shapes are not counted. All of
-these are formulas, so their provenance is ``estimated``.
+kernels (biases, BatchNorm) as float32. A kernel that is made of factors or gates takes
+what these take, each in its own smallest encoding. Names and shapes are not counted.
+All of these are formulas, so their provenance is ``estimated``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from workbench.core import fused
-from workbench.core.codes import Codebook, Float, LowRank
+from workbench.core.codes import Codebook, Composed, Float
 from workbench.core.quantity import Quantity
 from workbench.core.symbols import leaves, symbol_counts
 
@@ -53,14 +53,14 @@ class TensorSizes:
     Attributes:
         weights: Number of weights of the kernel.
         nonzeros: Number of stored values that are not zero.
-        bits: Bit width of a value, of the widest where there are factors.
+        bits: Bit width of a value, of the widest where there are parts.
         float32: As in the original.
         dense: Every weight at its bit width.
         bitmask: One bit a weight, then those that are not zero.
         relative: Relative index, as in Deep Compression.
         csr: Compressed sparse rows.
         entropy: What an ideal coder would reach.
-        factors: Sizes of the factors where the kernel is a product of them.
+        parts: Sizes of the factors or gates where the kernel is made of them.
     """
 
     weights: int
@@ -72,7 +72,7 @@ class TensorSizes:
     relative: int
     csr: int
     entropy: int
-    factors: tuple[TensorSizes, ...] = ()
+    parts: tuple[TensorSizes, ...] = ()
 
     @property
     def encoding(self) -> str:
@@ -82,8 +82,8 @@ class TensorSizes:
     @property
     def packed(self) -> int:
         """Bytes of the smallest decodable encoding."""
-        if self.factors:
-            return sum(factor.packed for factor in self.factors)
+        if self.parts:
+            return sum(part.packed for part in self.parts)
         return min(self.dense, self.bitmask, self.relative, self.csr)
 
 
@@ -166,18 +166,16 @@ _known: WeakKeyDictionary[CompressedTensor, TensorSizes] = WeakKeyDictionary()
 
 
 def _tensor_sizes(tensor: CompressedTensor) -> TensorSizes:
-    if not isinstance(tensor.code, LowRank):
+    if not isinstance(tensor.code, Composed):
         return _leaf_sizes(tensor)
-    factors = tuple(tensor_sizes(leaf) for leaf in leaves(tensor))
+    parts = tuple(tensor_sizes(leaf) for leaf in leaves(tensor))
     total = {
-        name: sum(getattr(factor, name) for factor in factors)
+        name: sum(getattr(part, name) for part in parts)
         for name in (*_ENCODINGS, "entropy", "nonzeros")
     }
     weights = tensor.dense.size
     float32 = 4 * weights
-    return TensorSizes(
-        weights, bits=tensor.bits, float32=float32, factors=factors, **total
-    )
+    return TensorSizes(weights, bits=tensor.bits, float32=float32, parts=parts, **total)
 
 
 def _leaf_sizes(tensor: CompressedTensor) -> TensorSizes:

@@ -72,6 +72,7 @@ def decide(recipe: Recipe, database: Database) -> Decision:
         Plan(path, _steps(level, own[path], wide), is_decided=True)
         for path, level in zip(database.levels, chosen, strict=True)
     ]
+    plans += _for_gates(plans, narrow)
     return Decision(
         replace(recipe, plans=(*wide, *plans, *narrow)),
         database.others + sum(level.nbytes for level in chosen),
@@ -163,6 +164,23 @@ def _steps(
         if steps[choice.name].phase in {PRUNING, CODING} and choice.name not in names
     ]
     return tuple(sorted((*choices, *off), key=lambda choice: steps[choice.name].phase))
+
+
+def _for_gates(decided: Sequence[Plan], narrow: Sequence[Plan]) -> list[Plan]:
+    """What keeps gates that are pruned by themselves from being pruned twice."""
+    chosen = _pruning(choice for plan in decided for choice in plan.steps)
+    found: list[Plan] = []
+    for plan in narrow:
+        own = _pruning(plan.steps)
+        if own and not any(plan.matches(one.target) for one in decided):
+            off = tuple(Choice(name, is_off=True) for name in sorted(chosen - own))
+            found.append(Plan(plan.target, off, is_decided=True))
+    return found
+
+
+def _pruning(choices: Iterable[Choice]) -> set[str]:
+    """Names of the steps among some that prune."""
+    return {c.name for c in choices if not c.is_off and steps[c.name].phase == PRUNING}
 
 
 def _answers(

@@ -186,13 +186,17 @@ def _plan(recipe: Recipe, target: str) -> Plan:
 
 
 def _with(recipe: Recipe, plan: Plan) -> Recipe:
-    """The recipe with a plan in its place; wider targets come first."""
+    """The recipe with a plan in its place; wider targets come before narrower ones."""
     plans = [
         plan if old.target == plan.target and not old.is_decided else old
         for old in recipe.plans
     ]
     if plan not in plans:
-        plans.insert(0 if plan.target == EVERYTHING else len(plans), plan)
+        gates = (
+            i for i, p in enumerate(plans) if p.target.startswith(f"{plan.target}[")
+        )
+        place = 0 if plan.target == EVERYTHING else next(gates, len(plans))
+        plans.insert(place, plan)
     filled = tuple(p for p in plans if p.steps or p.activations is not None)
     return replace(recipe, plans=filled)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from workbench.core.calibration import Gram
-from workbench.core.codes import LowRank
+from workbench.core.codes import Composed, Gates, LowRank
 from workbench.core.low_rank import Matrices, lost_mean, single
 from workbench.core.step import TensorStep
 from workbench.core.tensor import Site
@@ -108,21 +108,33 @@ def agreed(
 def spread(
     tensors: Mapping[str, CompressedTensor],
 ) -> dict[str, CompressedTensor]:
-    """The tensors by path, a product as its factors: ``PATH#0``, ``PATH#1``."""
+    """The tensors by path as a file of integers has them.
+
+    A product is there as its factors, ``PATH#0`` and ``PATH#1``. Gates that are all on
+    grids are one tensor, as in `Gates.integers`, and else ``PATH[f]`` and so on.
+    """
     found: dict[str, CompressedTensor] = {}
     for path, tensor in tensors.items():
-        if isinstance(tensor.code, LowRank):
-            for place, part in enumerate(tensor.code.factors):
-                found[f"{path}#{place}"] = part
+        code = tensor.code
+        whole = code.integers() if isinstance(code, Gates) else None
+        if whole is not None:
+            found[path] = replace(tensor, code=whole)
+        elif isinstance(code, Composed):
+            for place, part in enumerate(code.parts):
+                found[code.part_path(path, place)] = part
         else:
             found[path] = tensor
     return found
 
 
-def second_rank(step: TensorStep, earlier: Sequence[TensorStep]) -> str | None:
-    """Text key of why a step cannot follow earlier ones; None where it can."""
+def no_rank(step: TensorStep, site: Site, earlier: Sequence[TensorStep]) -> str | None:
+    """Text key of why a step cannot factorize; None where it can, or does not."""
+    if step.phase != RANK_PHASE:
+        return None
+    if site.whole:
+        return "gate.low_rank"
     is_second = any(one.phase == RANK_PHASE for one in earlier)
-    return "low_rank.second" if step.phase == RANK_PHASE and is_second else None
+    return "low_rank.second" if is_second else None
 
 
 def _parts(

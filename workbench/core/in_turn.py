@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from workbench.core.codes import LowRank
+from workbench.core.gates import apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -118,10 +119,14 @@ def asking(network: Network, sites: Sequence[Site], recipe: Recipe) -> list[str]
         sites: The model's kernels, with their Gram matrices.
         recipe: What was done.
     """
-    return [
-        site.path
-        for site in sites
+    found = [
+        site.whole or site.path
+        for site in apart(sites, recipe)
         if site.gram is not None
-        and not isinstance(network.tensors[site.path].code, LowRank)
         and any(step.is_in_turn for step in recipe.steps_for(site.path))
+    ]
+    return [
+        path
+        for path in dict.fromkeys(found)
+        if not isinstance(network.tensors[path].code, LowRank)
     ]

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from workbench.core.gates import GATES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -51,11 +53,13 @@ class Form:
         kind: As in `workbench.core.tensor.Site`.
         axes: Number of axes.
         channel_axes: As in `workbench.core.tensor.Site`.
+        gates: As in `workbench.core.tensor.Site`.
     """
 
     kind: str
     axes: int
     channel_axes: tuple[int, ...]
+    gates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,8 @@ def _convolution(kind: str, place: _Place) -> Iterator[Kernel]:
 
 
 def _recurrent(kind: str, cell: _Place, layer: str) -> Iterator[Kernel]:
-    form = Form("recurrent", _RECURRENT[kind], (_RECURRENT[kind] - 1,))
+    axes = _RECURRENT[kind]
+    form = Form("recurrent", axes, (axes - 1,), GATES.get(kind, ()))
     for index, name in enumerate(("kernel", "recurrent_kernel")):
         yield _kernel(cell, layer, form, (name,), index=index)
 

@@ -226,6 +226,7 @@ def _site(kernel: Kernel, shape: tuple[int, ...]) -> Site:
         shape=shape,
         channel_axes=kernel.form.channel_axes,
         layer=kernel.layer,
+        gates=kernel.form.gates,
     )
 
 

@@ -1,7 +1,7 @@
 """Plans: which steps, with which knobs, for the tensors that a target matches.
 
 A target is a glob over tensor paths in which only ``*`` and ``?`` are special, so that
-a gate, ``lstm/kernel[f]``, is plain text.
+a gate, ``lstm/kernel[f]``, is plain text. What covers a kernel covers its gates.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 from workbench.core.activations import ActivationQuantization
 from workbench.core.knob import Value, check_values, merge
 from workbench.core.step import steps
+
+# A gate's name is one letter.
+_GATE = re.compile(r"(.+)\[[a-z]\]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,10 @@ class Plan:
     is_decided: bool = False
 
     def matches(self, path: str) -> bool:
-        """Whether the target covers a path."""
-        return _pattern(self.target).fullmatch(path) is not None
+        """Whether the target covers a path: of a gate, its own or its kernel's."""
+        pattern = _pattern(self.target)
+        gate = _GATE.fullmatch(path)
+        return any(map(pattern.fullmatch, (path, gate[1]) if gate else (path,)))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workbench.core.affine import grid_of_code
+from workbench.core.codes import Gates
 from workbench.core.knob import knobs
 from workbench.core.network import array_digest
 
@@ -50,6 +51,7 @@ class Level:
         bits: Bit width of a weight, 32 where it is not quantized.
         grid: Its grid; None where it is not quantized.
         digest: SHA-256 of the resulting values, by `network.array_digest`.
+        gates: What became of each gate, where a kernel was treated gate by gate.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Level:
     bits: int
     grid: Grid | None
     digest: str
+    gates: tuple[Level, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +136,25 @@ def resolve(
             are not at hand.
     """
     skipped = {(one.path, one.step) for one in network.skipped}
-    levels = tuple(
-        _level(
-            path,
-            tensor,
-            [s for s in recipe.steps_for(path) if (path, s.name) not in skipped],
-            (weights or {}).get(path),
+
+    def level(
+        path: str, tensor: CompressedTensor, before: NDArray[np.float32] | None
+    ) -> Level:
+        taken = [s for s in recipe.steps_for(path) if (path, s.name) not in skipped]
+        found = _level(path, tensor, taken, before)
+        code = tensor.code
+        if not isinstance(code, Gates):
+            return found
+        count = len(code.parts)
+        befores = [None] * count if before is None else np.split(before, count, axis=-1)
+        gates = tuple(
+            level(code.part_path(path, place), part, befores[place])
+            for place, part in enumerate(code.parts)
         )
+        return replace(found, steps=(), threshold=None, gates=gates)
+
+    levels = tuple(
+        level(path, tensor, (weights or {}).get(path))
         for path, tensor in network.tensors.items()
     )
     return ResolvedRecipe(
@@ -215,6 +230,8 @@ def _level_to_json(level: Level) -> dict[str, Any]:
         "bits": level.bits,
         "sha256": level.digest,
     }
+    if level.gates:
+        out["gates"] = [_level_to_json(gate) for gate in level.gates]
     return out | (_grid_to_json(level.grid) if level.grid else {})
 
 

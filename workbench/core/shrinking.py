@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.codes import Affine, Codebook, Float, LowRank
+from workbench.core.codes import Affine, Codebook, Float, Gates, LowRank
 from workbench.core.cost import sizes, tensor_sizes
 from workbench.core.groups import cut
 
@@ -94,6 +94,8 @@ def _code(code: Code, path: str, cuts: Cuts) -> Code | None:
             indexes=cut(code.indexes, path, cuts),
             centroids=cut(code.centroids, path, cuts),
         )
+    if isinstance(code, Gates):
+        return _gates(code, path, cuts)
     return _factors(code, path, cuts) if isinstance(code, LowRank) else None
 
 
@@ -108,6 +110,22 @@ def _factors(code: LowRank, path: str, cuts: Cuts) -> LowRank:
             factors[end] = smaller(factors[end], path, {(path, axis): places})
             shape[-from_last] -= len(places)
     return LowRank(tuple(factors), tuple(shape))
+
+
+def _gates(code: Gates, path: str, cuts: Cuts) -> Gates:
+    """Gates of what is left: each loses the same inputs and its own outputs."""
+    last = len(code.shape) - 1
+    width = code.shape[last] // len(code.parts)
+    outputs = cuts.get((path, last))
+    parts: list[CompressedTensor] = []
+    for place, part in enumerate(code.parts):
+        own = dict(cuts)
+        if outputs is not None:
+            inside = outputs[outputs // width == place]
+            own[path, last] = inside - place * width
+        parts.append(smaller(part, path, own))
+    shape = (*parts[0].dense.shape[:-1], sum(p.dense.shape[-1] for p in parts))
+    return replace(code, parts=tuple(parts), shape=shape)
 
 
 def _digest(digest: str, path: str, cuts: Cuts) -> str:

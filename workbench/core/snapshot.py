@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.core.gates import with_gates
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -47,7 +49,7 @@ class Snapshot:
         sites: Its kernels.
         weights: Their original values by path, float32.
         recipe: What is wished for right now.
-        selection: Paths of the kernels selected in the table; empty means all.
+        selection: Paths of what is selected in the table, gates too; empty means all.
         original: The original's score; None until measured.
         original_sizes: What the original takes.
         before: The outcome without retraining; its recipe may be an earlier one than
@@ -84,10 +86,11 @@ class Snapshot:
 
     @property
     def selected(self) -> tuple[Site, ...]:
-        """The selected kernels; all of them where none is selected."""
+        """The selected kernels and gates; all kernels where nothing is selected."""
         if not self.selection:
             return self.sites
-        return tuple(site for site in self.sites if site.path in self.selection)
+        sites = with_gates(self.sites)
+        return tuple(site for site in sites if site.path in self.selection)
 
     @property
     def result(self) -> Outcome | None:

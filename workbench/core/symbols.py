@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.core.codes import Affine, Codebook, LowRank
+from workbench.core.codes import Affine, Codebook, Composed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def leaves(tensor: CompressedTensor) -> Iterator[CompressedTensor]:
-    """The tensors whose values are stored: a product's factors, else the tensor."""
-    if isinstance(tensor.code, LowRank):
-        for factor in tensor.code.factors:
-            yield from leaves(factor)
+    """The tensors whose values are stored: factors, gates, else the tensor itself."""
+    if isinstance(tensor.code, Composed):
+        for part in tensor.code.parts:
+            yield from leaves(part)
     else:
         yield tensor
 
@@ -38,7 +38,7 @@ def symbols(tensor: CompressedTensor) -> NDArray[np.int32]:
     was rounded to zero are one symbol, since they decode to one value.
 
     Args:
-        tensor: With any code but a product of factors, which has `leaves`.
+        tensor: With any code but one of several parts, which has `leaves`.
 
     Returns:
         Shape of the tensor.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.core.codes import Code, Float, LowRank
+from workbench.core.codes import Code, Composed, Float
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,9 @@ class Site:
             the original; None where that is the same or not known.
         groups: Channels that move together and lie in it.
         bound: Text key of why none of its outputs can go; empty where they can.
+        gates: Names of its gates, equal slices of the last axis; empty where none.
+        whole: Path of the kernel that it is a gate of; empty where it is none.
+        start: Where such a gate begins along the last axis.
     """
 
     path: str
@@ -54,6 +57,9 @@ class Site:
     current: Gram | None = field(default=None, compare=False, repr=False)
     groups: tuple[Group, ...] = field(default=(), compare=False, repr=False)
     bound: str = field(default="structure.not_open", compare=False, repr=False)
+    gates: tuple[str, ...] = ()
+    whole: str = ""
+    start: int = 0
 
     @property
     def parameters(self) -> int:
@@ -126,10 +132,10 @@ class CompressedTensor:
             keep: True where a weight stays, shape of `dense`.
 
         Raises:
-            TypeError: If it is a product: its factors are pruned, not their product.
+            TypeError: If it is made of parts: these are pruned, not the whole.
         """
-        if isinstance(self.code, LowRank):
-            raise TypeError("A product is pruned by its factors.")
+        if isinstance(self.code, Composed):
+            raise TypeError("A product is pruned by its factors, gates one by one.")
         mask = keep if self.mask is None else keep & self.mask
         dense = np.where(mask, self.dense, np.float32(0))
         code = Float(dense) if isinstance(self.code, Float) else self.code
@@ -139,10 +145,10 @@ class CompressedTensor:
         """The tensor with its values represented by a code.
 
         Raises:
-            TypeError: If it is a product and the code is none.
+            TypeError: If it is made of parts and the code is not.
         """
-        if isinstance(self.code, LowRank) and not isinstance(code, LowRank):
-            raise TypeError("A product is coded by its factors.")
+        if isinstance(self.code, Composed) and not isinstance(code, Composed):
+            raise TypeError("A product is coded by its factors, gates one by one.")
         dense = code.decode()
         if self.mask is not None:
             dense = np.where(self.mask, dense, np.float32(0))

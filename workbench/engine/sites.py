@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
+from workbench.core.gates import GATES
 from workbench.core.tensor import Site
 from workbench.engine.layers import layers, owned, parts
 
@@ -54,15 +55,17 @@ def sites(
     for path, layer, variable in owned(model):
         if is_kernel(layer, variable):
             kind, axes = _kind(layer, variable, is_cell=id(layer) in cells)
+            owner = cells.get(id(layer)) or type(layer).__name__
             found.append(
                 Site(
                     path,
                     kind,
                     tuple(int(size) for size in variable.shape),
                     axes,
-                    cells.get(id(layer)) or type(layer).__name__,
+                    owner,
                     counts.get(path),
                     _reason(layer, variable),
+                    gates=_gates(layer, owner),
                 )
             )
     return tuple(found)
@@ -116,6 +119,15 @@ def _kind(
     elif isinstance(layer, _L.Dense):
         kind = "dense"
     return kind, axes
+
+
+def _gates(layer: keras.Layer, owner: str) -> tuple[str, ...]:
+    """Names of the gates in a layer's kernels; none where it has none."""
+    if isinstance(layer, _L.LSTMCell):
+        return GATES["LSTM"]
+    if isinstance(layer, _L.GRUCell):
+        return GATES["GRU"]
+    return GATES.get(owner, ()) if owner.startswith("Conv") else ()
 
 
 def _reason(layer: keras.Layer, variable: keras.Variable) -> str | None:

@@ -11,11 +11,11 @@ import numpy as np
 
 from workbench.core.affine import grid_of_code, quantize
 from workbench.core.codebooks import coded
-from workbench.core.codes import Affine, Codebook, LowRank
+from workbench.core.codes import Affine, Codebook, Composed, Gates
 from workbench.core.network import array_digest
 from workbench.engine.batch_norm import fuse
 from workbench.engine.clustered_weights import ClusteredWeights, table_axes
-from workbench.engine.factored_weights import FactoredWeights
+from workbench.engine.composed_weights import ComposedWeights
 from workbench.engine.fake_quantization import QuantizedActivations
 from workbench.engine.layers import clone, variables
 from workbench.engine.quantized_weights import QuantizedWeights
@@ -69,8 +69,8 @@ class Student:
             if id(variable) in trained:
                 earlier = start.network.tensors[path] if start else None
                 self.kernels[path] = (
-                    _factored(variable, tensor, earlier)
-                    if isinstance(tensor.code, LowRank)
+                    _composed(variable, self._start[path], tensor, earlier)
+                    if isinstance(tensor.code, Composed)
                     else _single(variable, self._start[path], tensor, earlier)
                 )
         _seed(self.model, seed)
@@ -136,27 +136,38 @@ def _single(
     return made(variable, weights, _on_trained_grid(tensor, trained))
 
 
-def _factored(
+def _composed(
     variable: keras.Variable,
+    weights: NDArray[np.float32],
     tensor: CompressedTensor,
     trained: CompressedTensor | None,
-) -> FactoredWeights:
-    """A product under training; it goes on from factors as they are on their grids."""
-    assert isinstance(tensor.code, LowRank)
-    factors = tensor.code.factors
-    before: list[CompressedTensor | None] = [None] * len(factors)
-    if trained is not None and isinstance(trained.code, LowRank):
-        before = list(trained.code.factors)
+) -> ComposedWeights:
+    """A product or gates under training, each part by itself.
+
+    A product goes on from factors as they are on their grids, gates from the float
+    weights behind them.
+    """
+    code = tensor.code
+    assert isinstance(code, Composed)
+    before: list[CompressedTensor | None] = [None] * len(code.parts)
+    if trained is not None and type(trained.code) is type(code):
+        before = list(trained.code.parts)  # type: ignore[union-attr]
+    starts = [
+        part.start if earlier is None else earlier.dense
+        for part, earlier in zip(code.parts, before, strict=True)
+    ]
+    if isinstance(code, Gates):
+        starts = np.split(weights, len(code.parts), axis=-1)
     parts = [
         _single(
-            keras.Variable(factor.dense, trainable=False, name="factor"),
-            factor.start if earlier is None else earlier.dense,
-            factor,
+            keras.Variable(part.dense, trainable=False, name="part"),
+            np.ascontiguousarray(start),
+            part,
             earlier,
         )
-        for factor, earlier in zip(factors, before, strict=True)
+        for part, start, earlier in zip(code.parts, starts, before, strict=True)
     ]
-    return FactoredWeights(variable, parts, tensor)
+    return ComposedWeights(variable, parts, tensor)
 
 
 def _behind(
@@ -206,8 +217,8 @@ def _on_trained_grid(
 
 def _digest(tensor: CompressedTensor) -> str:
     parts = [array_digest(tensor.dense)]
-    if isinstance(tensor.code, LowRank):
-        parts += [_digest(factor) for factor in tensor.code.factors]
+    if isinstance(tensor.code, Composed):
+        parts += [_digest(part) for part in tensor.code.parts]
     if isinstance(tensor.code, Codebook):
         parts.append(array_digest(tensor.code.centroids))
     grid = grid_of_code(tensor.code)

@@ -9,9 +9,11 @@ from workbench.export.report_charts import Bar, Dot, bars, scatter
 from workbench.text import has, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from workbench.core.cost import TensorSizes
     from workbench.core.measurement import Measurement
+    from workbench.core.resolved import Level
     from workbench.core.snapshot import Outcome
     from workbench.export.report import ReportInput
     from workbench.export.report_words import ReportWords
@@ -176,8 +178,7 @@ def tensors(given: ReportInput, words: ReportWords) -> str:
     result = given.result
     sizes = {} if result is None else result.sizes.tensors
     rows: list[list[str]] = []
-    for level in given.resolved.levels:
-        own = sizes.get(level.path)
+    for level, own in _with_gates(given.resolved.levels, sizes):
         threshold = "" if level.threshold is None else f"{level.threshold:.4g}"
         rows.append(
             [
@@ -196,6 +197,24 @@ def tensors(given: ReportInput, words: ReportWords) -> str:
     ]
     chart = bars(words.say("sparsity"), shares) if shares else ""
     return chart + _table([words.say(head) for head in heads], rows)
+
+
+def _with_gates(
+    levels: Iterable[Level], sizes: Mapping[str, TensorSizes]
+) -> Iterator[tuple[Level, TensorSizes | None]]:
+    """What became of each kernel, and of its gates, with what it takes."""
+    for level in levels:
+        own = sizes.get(level.path)
+        yield level, own
+        yield from (
+            zip(
+                level.gates,
+                [None] * len(level.gates) if own is None else own.parts,
+                strict=True,
+            )
+            if level.gates
+            else ()
+        )
 
 
 def activations(given: ReportInput, words: ReportWords) -> str:

@@ -3,6 +3,7 @@ import { decibel, histogram, thresholdFor } from "./weight_index.js";
 import { lampThresholds } from "./weight_lamp.js";
 import { tensorCompressed } from "./weight_tensor.js";
 
+// As the kernel has them (charts/weights.py), whose counts take the place of these.
 const BARS = 121;
 
 /** Bar edges for the weights of some tensors, with zero in the middle of a bar. */
@@ -21,8 +22,15 @@ export function originalBars(tensors, edges) {
   return bars;
 }
 
-/** Each tensor's threshold for a wish. */
+/** Each tensor's threshold for a wish; a gate of a kernel has that of the kernel. */
 export function thresholdsFor(tensors, wish) {
+  const kernels = tensors.filter(({ path, whole = path }) => whole === path);
+  const found = ofKernels(kernels, wish);
+  const cuts = new Map(kernels.map(({ path }, at) => [path, found[at]]));
+  return tensors.map(({ path, whole = path }) => cuts.get(whole));
+}
+
+function ofKernels(tensors, wish) {
   const { by, scope, sparsity } = wish;
   if (by === "threshold") return tensors.map(() => wish.threshold);
   if (scope === "lamp") return lampThresholds(tensors, sparsity);

@@ -9,10 +9,10 @@ const ARRAYS = {
 /**
  * A tensor from what the kernel sent: see panels/live_weights.py.
  *
- * @param {object} sent `path`, `low`, `high`, `groups` with the number of bins and the
+ * @param {object} sent `path`, the kernel that it is a gate of or itself as `whole`, `low`, `high`, `groups` with the number of bins and the
  *   range of each, and buffers that hold the bins of all groups, one after another
  */
-export function tensorOf({ path, low, high, groups, ...buffers }) {
+export function tensorOf({ path, whole, low, high, groups, ...buffers }) {
   const arrays = Object.entries(ARRAYS).map(([name, Numbers]) => {
     const { buffer, byteOffset, byteLength } = buffers[name];
     return [name, new Numbers(buffer.slice(byteOffset, byteOffset + byteLength))];
@@ -29,7 +29,7 @@ export function tensorOf({ path, low, high, groups, ...buffers }) {
   });
   const sum = (name) => indexes.reduce((total, index) => total + index[name], 0);
   return {
-    path, low, high, groups: indexes,
+    path, whole, low, high, groups: indexes,
     largest: Math.max(-low, high),
     size: sum("size"),
     signal: sum("signal"),

@@ -11,7 +11,8 @@ import numpy as np
 
 from workbench.charts.weights import threshold_of
 from workbench.core.affine import limits
-from workbench.core.codes import Affine
+from workbench.core.codes import Affine, Gates
+from workbench.core.gates import tensor_of, weights_of
 from workbench.core.noise import sqnr
 from workbench.text import say
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.core.snapshot import Snapshot
-    from workbench.core.tensor import CompressedTensor
+    from workbench.core.tensor import CompressedTensor, Site
     from workbench.panels.scope import Scope
 
 
@@ -42,18 +43,21 @@ def formula(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
 def _html(snapshot: Snapshot) -> str:
     if snapshot.before is None or not snapshot.selected:
         return ""
-    path = snapshot.selected[-1].path if snapshot.selection else snapshot.sites[0].path
-    tensor = snapshot.before.network.tensors[path]
-    threshold = threshold_of(snapshot, [path])
+    site = snapshot.selected[-1] if snapshot.selection else snapshot.sites[0]
+    tensor = tensor_of(snapshot.before.network.tensors, site)
     lang = snapshot.lang
-    parts = [f"<p>{escape(say('screen.formula.of', lang, path=path))}</p>"]
+    parts = [f"<p>{escape(say('screen.formula.of', lang, path=site.path))}</p>"]
+    if isinstance(tensor.code, Gates):
+        parts.append(f"<p>{escape(say('gate.formula', lang, path=site.path))}</p>")
+        return "".join([*parts, f"<p>{escape(_error(snapshot, site, tensor))}</p>"])
+    threshold = threshold_of(snapshot, [site])
     parts.append(_pruning(threshold, tensor.sparsity))
     if isinstance(tensor.code, Affine):
         parts.append(_quantization(tensor.code))
         parts.append(f"<p>{escape(say('screen.formula.zero', lang))}</p>")
     else:
         parts.append(f"<p>{escape(say('screen.formula.float', lang))}</p>")
-    parts.append(f"<p>{escape(_error(snapshot, path, tensor))}</p>")
+    parts.append(f"<p>{escape(_error(snapshot, site, tensor))}</p>")
     return "".join(parts)
 
 
@@ -88,8 +92,8 @@ def _quantization(code: Affine) -> str:
     )
 
 
-def _error(snapshot: Snapshot, path: str, tensor: CompressedTensor) -> str:
-    weights, lang = snapshot.weights[path], snapshot.lang
+def _error(snapshot: Snapshot, site: Site, tensor: CompressedTensor) -> str:
+    weights, lang = weights_of(snapshot.weights, site), snapshot.lang
     ratio = sqnr([weights], [tensor.dense])
     if isinf(ratio):
         return say("screen.formula.exact", lang)

@@ -8,6 +8,8 @@ import ipywidgets
 import traitlets
 from anywidget import AnyWidget
 
+from workbench.core.codes import Gates
+from workbench.core.cost import tensor_sizes
 from workbench.core.edit import (
     inherit,
     own_choice,
@@ -15,8 +17,10 @@ from workbench.core.edit import (
     set_knobs,
     switch_off,
 )
+from workbench.core.gates import tensor_of, with_gates
 from workbench.core.knob import knobs
 from workbench.core.step import steps
+from workbench.core.symbols import leaves
 from workbench.frontend import module
 from workbench.panels.assets import bring_stylesheet
 from workbench.panels.controls import FLOAT_BITS, bit_slider, slider
@@ -81,7 +85,7 @@ def layer_table(scope: Scope) -> ipywidgets.Widget:
 
     @scope.derive("sites", "before", "recipe", basis=_basis)
     def fill(snapshot: Snapshot) -> Callable[[], None]:
-        rows = [_row(snapshot, site) for site in snapshot.sites]
+        rows = [_row(snapshot, site) for site in with_gates(snapshot.sites)]
         return lambda: table.set_trait("rows", rows)
 
     @scope.watch("selection")
@@ -109,12 +113,20 @@ def _row(snapshot: Snapshot, site: Site) -> dict[str, Any]:
         ],
     }
     outcome = snapshot.before
-    if outcome is not None and site.path in outcome.network.tensors:
-        tensor = outcome.network.tensors[site.path]
+    if outcome is not None and (site.whole or site.path) in outcome.network.tensors:
+        tensor = tensor_of(outcome.network.tensors, site)
         row["sparsity"] = f"{tensor.sparsity:.1%}"
-        row["bits"] = str(tensor.bits)
-        row["nbytes"] = f"{outcome.sizes.tensors[site.path].packed:,.0f}"
+        row["bits"] = _bits(tensor)
+        sizes = outcome.sizes.tensors.get(site.path) or tensor_sizes(tensor)
+        row["nbytes"] = f"{sizes.packed:,.0f}"
     return row
+
+
+def _bits(tensor: CompressedTensor) -> str:
+    """Bit width, from the narrowest to the widest gate."""
+    widths = sorted({leaf.bits for leaf in leaves(tensor)})
+    is_mixed = isinstance(tensor.code, Gates) and len(widths) > 1
+    return f"{widths[0]}-{widths[-1]}" if is_mixed else str(tensor.bits)
 
 
 def _overrides(scope: Scope) -> ipywidgets.Widget:
@@ -174,8 +186,10 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
         before = session.before
         # While a newer one is computed, the old one must not move the user's slider.
         if chosen and before and before.recipe.plans == session.recipe.plans:
-            tensor = before.network.tensors.get(chosen[-1])
-            if tensor is not None:
+            every = {site.path: site for site in with_gates(session.sites)}
+            last = every.get(chosen[-1])
+            if last is not None:
+                tensor = tensor_of(before.network.tensors, last)
                 sparsity.show(_own_sparsity(session.recipe, chosen[-1], tensor))
                 bits.show(tensor.bits)
 

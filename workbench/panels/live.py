@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.charts.weights import threshold_of
+from workbench.charts.weights import weight_numbers
 from workbench.core.edit import default_knobs, wide_knobs
+from workbench.core.gates import tensor_of, weights_of
 from workbench.core.noise import sqnr
 from workbench.panels.live_weights import (
     FLOAT_BITS,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from workbench.core.snapshot import Snapshot
     from workbench.panels.controls import Control
     from workbench.panels.scope import Scope
-    from workbench.session import Session
 
 
 def live_weights(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
@@ -41,7 +41,9 @@ def live_weights(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget
 
     @scope.watch("bins", "selection", "recipe", "lang")
     def follow() -> None:
-        live.follow(_wish(session.recipe), _selected(session), session.lang)
+        chosen = session.snapshot().selected
+        paths = [site.path for site in chosen if site.parameters]
+        live.follow(_wish(session.recipe), paths, session.lang)
 
     @scope.derive("bins", "selection", "before", "recipe", basis=_basis)
     def settle(snapshot: Snapshot) -> Callable[[], None]:
@@ -49,12 +51,6 @@ def live_weights(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget
         return lambda: live.set_trait("exact", numbers)
 
     return live
-
-
-def _selected(state: Snapshot | Session) -> list[str]:
-    """Paths of the selected kernels; all of them where none is selected."""
-    chosen = state.selection or [site.path for site in state.sites]
-    return [path for path in chosen if state.weights[path].size]
 
 
 def _basis(snapshot: Snapshot) -> tuple[Any, ...]:
@@ -67,18 +63,20 @@ def _numbers(snapshot: Snapshot) -> dict[str, Any]:
     before = snapshot.before
     if before is None or before.recipe.plans != snapshot.recipe.plans:
         return {}
-    paths = _selected(snapshot)
-    tensors = [before.network.tensors[path] for path in paths]
+    sites = [site for site in snapshot.selected if site.parameters]
+    tensors = [tensor_of(before.network.tensors, site) for site in sites]
     weights = sum(tensor.dense.size for tensor in tensors)
     nonzeros = sum(tensor.nonzeros for tensor in tensors)
+    numbers = weight_numbers(snapshot)
     return exact_numbers(
         _wish(snapshot.recipe),
         sparsity=1 - nonzeros / max(weights, 1),
         sqnr=sqnr(
-            [snapshot.weights[path] for path in paths],
+            [weights_of(snapshot.weights, site) for site in sites],
             [tensor.dense for tensor in tensors],
         ),
-        threshold=threshold_of(snapshot) or 0.0,
+        threshold=numbers.threshold or 0.0,
+        left=numbers.compressed.tolist(),
     )
 
 

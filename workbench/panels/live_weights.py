@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import traitlets
 from anywidget import AnyWidget
 
+from workbench.core.gates import whole_of
 from workbench.frontend import module
 from workbench.panels.assets import bring_stylesheet
 from workbench.text import say
@@ -58,7 +59,10 @@ OWN_SLIDERS = {"sparsity": Slider(0, 0.99, 0.001), "bits": Slider(2, 17, 1)}
 
 
 def _packed(tensors: Mapping[str, TensorBins]) -> list[dict[str, Any]]:
-    return [_packed_tensor(path, tensor) for path, tensor in tensors.items()]
+    return [
+        _packed_tensor(path, tensor) | {"whole": whole_of(path, tensors)}
+        for path, tensor in tensors.items()
+    ]
 
 
 def _packed_tensor(path: str, tensor: TensorBins) -> dict[str, Any]:
@@ -171,7 +175,7 @@ class LiveWeights(AnyWidget):
 
 
 def exact_numbers(
-    wish: Wish, *, sparsity: float, sqnr: float, threshold: float
+    wish: Wish, *, sparsity: float, sqnr: float, threshold: float, left: list[int]
 ) -> dict[str, Any]:
     """The kernel's numbers of the selected tensors, for `LiveWeights.exact`.
 
@@ -182,10 +186,13 @@ def exact_numbers(
         sparsity: Fraction zero, 0 to 1.
         sqnr: In dB; infinite without error.
         threshold: Smallest magnitude kept.
+        left: Weights left in each bar, as `workbench.charts.weights` counts them: those
+            that a repair or a method has moved lie where they are now.
     """
     return {
         "wish": dict(wish),
         "sparsity": sparsity,
         "sqnr": None if sqnr == float("inf") else sqnr,
         "threshold": threshold,
+        "left": left,
     }

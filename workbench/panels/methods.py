@@ -18,6 +18,7 @@ from workbench.core.edit import (
     wide_knobs,
 )
 from workbench.core.errors import UserError
+from workbench.core.gates import whole_of
 from workbench.core.knob import knobs
 from workbench.core.step import steps
 from workbench.panels.controls import Control, choice, described, number, slider
@@ -139,11 +140,13 @@ def _skipped(scope: Scope, step: str) -> ipywidgets.HTML:
         chosen = session.selection or tuple(network.tensors if network else ())
         reasons: defaultdict[str, list[str]] = defaultdict(list)
         for one in network.skipped if network else ():
-            if one.step == step and one.path in chosen:
-                reasons[one.reason].append(one.path)
+            path = whole_of(one.path, chosen)
+            if one.step == step and path in chosen and path not in reasons[one.reason]:
+                reasons[one.reason].append(path)
         note.value = "".join(
             _line(scope, reason, paths, len(chosen))
             for reason, paths in reasons.items()
+            if paths
         )
 
     return note
