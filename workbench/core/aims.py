@@ -95,12 +95,15 @@ class Aim:
             rows, outputs).
         bias: That of the original, float32, (groups, outputs).
         after: What comes after the layer.
+        told: What `pulls` are to be where others add to what is made; None where none
+            do.
     """
 
     rows: Floats
     given: Floats
     bias: Floats
     after: After = After()
+    told: tuple[Matrices, Matrices] | None = None
 
     def pulls(self) -> tuple[Matrices, Matrices]:
         """``E[(t - E[t]) x^T]`` and ``E[t]`` for what the original gave.
@@ -129,7 +132,10 @@ class Aim:
         if after.scale is not None and after.offset is not None:
             after = After(after.kind, after.scale[own], after.offset[own])
         given, bias = self.given[..., own], self.bias[..., own]
-        return Aim(self.rows, given, bias, after)
+        told = self.told
+        if told is not None:
+            told = told[0][:, own], told[1][:, own]
+        return Aim(self.rows, given, bias, after, told)
 
     @cached_property
     def digest(self) -> str:
@@ -146,7 +152,7 @@ class Aim:
 
     @cached_property
     def _given_pulls(self) -> tuple[Matrices, Matrices]:
-        return self._pulls(self.given)
+        return self.told or self._pulls(self.given)
 
 
 def together(
@@ -169,34 +175,34 @@ def together(
     Returns:
         What each is to make, so that together they make what the original made.
     """
-    rows = [aim.rows - aim.rows.mean(axis=1, keepdims=True) for aim in aims]
-    means = [aim.given.mean(axis=1, keepdims=True) for aim in aims]
-    given = [aim.given - mean for aim, mean in zip(aims, means, strict=True)]
-    wished: Floats = np.sum(given, axis=0)
-    every, count = np.concatenate(rows, axis=2), rows[0].shape[1]
-    hessian = (every.transpose(0, 2, 1) @ every).astype(np.float64) / count
-    energies = np.einsum("gii->gi", hessian)
-    ends = np.cumsum([part.shape[2] for part in rows])[:-1]
-    parts = np.split(energies, ends, axis=1)
-    held = [np.full(part.shape, damping * part.mean() + _TINY) for part in parts]
+    rows = np.concatenate([aim.rows for aim in aims], axis=2)
+    mean = rows.mean(axis=1, dtype=np.float64)
+    spread = (rows.transpose(0, 2, 1) @ rows).astype(np.float64) / rows.shape[1]
+    spread -= mean[:, :, None] * mean[:, None]
+    given: Floats = np.sum([aim.given for aim in aims], axis=0)
+    pulls, _ = Aim(rows, given, aims[0].bias).pulls()
+    ends = np.cumsum([aim.rows.shape[2] for aim in aims])[:-1]
+    energies = np.split(np.einsum("gii->gi", spread), ends, axis=1)
+    held = [np.full(part.shape, damping * part.mean() + _TINY) for part in energies]
     hold = np.concatenate(held, axis=1)
-    energies += hold
-    pulls = (wished.transpose(0, 2, 1) @ every).astype(np.float64) / count
-    pulls += np.concatenate(weights, axis=2) * hold[:, None]
     masks = [
         np.ones(own.shape, np.bool_) if mask is None else mask
         for own, mask in zip(weights, kept, strict=True)
     ]
-    found = fitted_to(pulls, np.concatenate(masks, axis=2), hessian)
-    made = [
-        part @ own.astype(np.float32).transpose(0, 2, 1)
-        for part, own in zip(rows, np.split(found, ends, axis=2), strict=True)
-    ]
-    missing: Floats = wished - np.sum(made, axis=0)
-    return [
-        replace(aim, given=missing + part + mean)
-        for aim, part, mean in zip(aims, made, means, strict=True)
-    ]
+    found = fitted_to(
+        pulls + np.concatenate(weights, axis=2) * hold[:, None],
+        np.concatenate(masks, axis=2),
+        spread + hold[:, None] * np.eye(hold.shape[1]),
+    )
+    aimed: list[Aim] = []
+    for aim, start, stop in zip(aims, [0, *ends], [*ends, None], strict=True):
+        own = slice(start, stop)
+        others = found.copy()
+        others[..., own] = 0.0
+        left = (pulls - others @ spread)[..., own]
+        told = left, aim.given.mean(axis=1, dtype=np.float64)
+        aimed.append(replace(aim, told=told))
+    return aimed
 
 
 def _softmax(values: Floats) -> Floats:

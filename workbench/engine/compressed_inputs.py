@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SAMPLES = 4096
 BATCH = 128
 MOST_STAGES = 12
-RECURRENT_TURNS = 3
+RECURRENT_TURNS = 5
 # Wider kernels are repaired on the original's inputs alone.
 WIDEST_INPUTS = 2048
 _FEWEST = 256

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Rows = NDArray[np.float32]
 
 ROWS = 2**15
+FEWEST_ROWS = 2**13
+_ROWS_OF_AN_INPUT = 24
 _FEWEST_SAMPLES = 1024
 _BYTES = 2**26
 
@@ -52,7 +54,8 @@ class Kernel:
             self._bias = row.reshape(self._bias.shape).astype(np.float32)
         groups, outputs, inputs = self.single.shape
         most = max(1, _BYTES // (4 * groups * (outputs + inputs)))
-        rows = min(ROWS, max(most, 2 * inputs))
+        wished = ROWS if site.kind == "recurrent" else _ROWS_OF_AN_INPUT * inputs
+        rows = min(max(wished, FEWEST_ROWS), ROWS, max(most, 2 * inputs))
         in_all = max(1, (site.macs or 0) // max(site.parameters, 1))
         self.samples = max(_FEWEST_SAMPLES, rows // in_all)
         self.rows_of_a_sample = max(1, rows // self.samples)

@@ -37,8 +37,8 @@ MOST_ROWS = 512
 BYTES = 2**28
 WIDEST_BYTES = 2**27
 _FEWEST = 512
-# Multiply-accumulates of a run: some ten seconds on two cores.
-_WORK = 2_000_000_000_000
+# Multiply-accumulates of a run: some five seconds on two cores.
+_WORK = 150_000_000_000
 # Of one result in a batch; patches are several times as large as what they are cut of.
 _LARGEST_BYTES = 2**26
 
@@ -71,7 +71,7 @@ class MomentCalibrator:
 
         Args:
             samples: How many training samples to draw at most; None for `SAMPLES`, or
-                as many as take some ten seconds.
+                as many as take some five seconds.
             seed: Of the draw.
 
         Yields:
