@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 COUNT, INPUTS, OUTPUTS = 600, 6, 4
 GIVEN = RNG.normal(size=(COUNT, INPUTS)) @ RNG.normal(size=(INPUTS, INPUTS)) + 1
 NOW = 0.7 * GIVEN + 0.4 * RNG.normal(size=(COUNT, INPUTS)) - 0.5
+GATES = ("i", "f", "c", "o")
 WEIGHTS = RNG.normal(size=(INPUTS, OUTPUTS)).astype(np.float32)
 
 
@@ -145,3 +146,23 @@ def test_what_came_of_a_network_is_kept(monkeypatch):
     inputs.turned.pop(start.digest)
     turned(start)
     assert list(inputs.turned) == [start.digest]
+
+
+def test_a_gate_is_repaired_for_what_its_kernel_is_to_make():
+    whole = replace(site(Bias("bias")), kind="recurrent", layer="LSTM", gates=GATES)
+    biases = {"bias": np.zeros(OUTPUTS, np.float32)}
+    prune = Choice.of("magnitude", sparsity=0.5, scope="tensor")
+    wide = Plan("*", (Choice.of("magnitude", threshold=0.3), Choice.of("reconstruct")))
+    made = [
+        compress(
+            [whole],
+            {"a": WEIGHTS},
+            Recipe(plans),
+            digests={"a": "a"},
+            biases=biases,
+        )
+        for plans in ((wide,), (wide, Plan("a[f]", (prune,))))
+    ]
+    alone, apart = (network.tensors["a"].dense for network in made)
+    np.testing.assert_allclose(apart[:, [0, 2, 3]], alone[:, [0, 2, 3]], atol=1e-5)
+    assert np.count_nonzero(apart[:, 1]) == INPUTS / 2
