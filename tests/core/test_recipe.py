@@ -36,6 +36,12 @@ def test_round_trip(recipe, style):
     assert again.to_json() == recipe.to_json()
 
 
+def test_a_resolved_recipe_stands_for_the_recipe_in_it():
+    recipe = Recipe((Plan("*", (Choice.of("uniform", bits=4),)),), seed=3)
+    resolved = {"version": 1, "model": "m", "recipe": recipe.to_json(), "tensors": []}
+    assert Recipe.loads(json.dumps(resolved)) == recipe
+
+
 def test_the_format_stays():
     text = """
     version: 1

@@ -159,16 +159,17 @@ class Recipe:
 
     @classmethod
     def loads(cls, text: str) -> Recipe:
-        """A recipe from JSON or YAML text.
+        """A recipe from JSON or YAML text, be it the one within a resolved recipe.
 
         Raises:
             UserError: If the text is no recipe, or one of a later version.
         """
         try:
-            data = notation.parse(text)
+            data: Any = notation.parse(text)
         except ValueError as error:
             raise UserError("recipe.syntax", detail=error) from error
-        return cls.from_json(data)
+        is_resolved = isinstance(data, dict) and "recipe" in data and "tensors" in data
+        return cls.from_json(data["recipe"] if is_resolved else data)
 
     @classmethod
     def from_json(cls, data: object) -> Recipe:
