@@ -165,11 +165,12 @@ class Recipe:
             UserError: If the text is no recipe, or one of a later version.
         """
         try:
-            data: Any = notation.parse(text)
+            data = notation.parse(text)
         except ValueError as error:
             raise UserError("recipe.syntax", detail=error) from error
-        is_resolved = isinstance(data, dict) and "recipe" in data and "tensors" in data
-        return cls.from_json(data["recipe"] if is_resolved else data)
+        if isinstance(data, dict) and "recipe" in data and "tensors" in data:
+            return cls.from_json(cast("dict[str, Any]", data)["recipe"])
+        return cls.from_json(cast("object", data))
 
     @classmethod
     def from_json(cls, data: object) -> Recipe:
