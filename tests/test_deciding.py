@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from tests.chain.models import case
+from workbench.core.bitstream import encode
 from workbench.core.edit import set_knobs
-from workbench.core.recipe import Recipe
+from workbench.core.recipe import Recipe, Retraining
 from workbench.core.wish import Wish
 from workbench.session import Session
+
+
+def stream(session):
+    """Bytes of the stream that holds what is on the screen."""
+    network = session.before.network
+    others = {**session.workload.others, **(network.others or {})}
+    return len(encode([*network.tensors.values(), *others.values()]))
 
 
 @pytest.mark.parametrize(
@@ -29,16 +37,23 @@ def test_a_size_is_answered_and_met(name):
     before = session.before
     assert before.recipe == decided
     assert before.measurement.is_exact
-    assert before.sizes.entropy.value <= 1.1 * whole / 4
-    assert session.decision.nbytes <= whole / 4
+    taken = stream(session)
+    assert 0.9 * whole / 4 <= taken <= whole / 4
+    assert session.decision.is_coded
+    assert session.decision.nbytes == taken
     # The next size needs no second survey.
     database = session.database
-    session.edit(replace(decided, wish=Wish(nbytes=whole / 6)))
+    session.edit(replace(decided, wish=Wish(nbytes=whole / 5)))
     assert session.database is database
-    assert session.before.sizes.entropy.value < before.sizes.entropy.value
+    assert stream(session) <= whole / 5
     session.undo()
     assert session.recipe == decided
-    session.edit(replace(decided, wish=None))
+    # What was fitted once is known.
+    assert session.decision.nbytes == taken
+    assert session.before.recipe == decided
+    session.edit(replace(session.recipe, retraining=Retraining()))
+    assert session.recipe.plans == decided.plans
+    session.edit(replace(session.recipe, wish=None))
     assert not session.recipe.plans
     session.close()
 
@@ -67,8 +82,8 @@ def test_without_training_data_magnitudes_decide():
     given = case("dense")
     data = {key: x for key, x in given.data.items() if key.endswith("test")}
     session = Session(given.model, data, is_kept=False)
-    session.edit(Recipe(wish=Wish(nbytes=500)))
-    assert session.before.sizes.entropy.value <= 550
+    session.edit(Recipe(wish=Wish(nbytes=300)))
+    assert stream(session) <= 300
     assert session.before.network.skipped
     session.close()
 

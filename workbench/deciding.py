@@ -1,17 +1,24 @@
-"""What the lanes do for a wish over all tensors: try every level of every kernel.
+"""What the lanes do for a wish over all tensors: try every level, and fit a size.
 
 As all `workbench.jobs`, these are generators of deliveries.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.core.coded import stream_bytes
+from workbench.core.fit import Fit
 from workbench.core.levels import Survey
+from workbench.making import compressed, in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
+    from workbench.core.decision import Decision
+    from workbench.core.network import Network
+    from workbench.core.snapshot import Outcome
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
 
@@ -26,7 +33,8 @@ def surveying(session: Session, task: Task) -> Iterator[Delivery]:
 
 
 def _surveying(session: Session, task: Task) -> Iterator[Delivery]:
-    survey = Survey(session.sites, session.weights, 4 * session.other_parameters)
+    others = stream_bytes([], session.workload.others.values())
+    survey = Survey(session.sites, session.weights, others)
     for done in survey.run():
         if task.is_cancelled:
             yield session.saying("wish.stopped")
@@ -34,3 +42,61 @@ def _surveying(session: Session, task: Task) -> Iterator[Delivery]:
         yield session.saying("wish.surveying", done=f"{done:.0%}")
     yield lambda: session.surveyed(survey.database)
     yield session.saying("")
+
+
+def fitting(
+    session: Session, outcome: Outcome
+) -> Generator[Delivery, None, tuple[Decision, Network] | None]:
+    """Decide again, until what the stream takes fits the bytes that are wished for.
+
+    Args:
+        session: Whose wish it is.
+        outcome: What came of a decision by estimates, repaired in turn.
+
+    Yields:
+        Nothing, after each batch of samples; closing the generator stops it.
+
+    Returns:
+        The decision that fits best and its network; None where there is nothing to
+        fit, or it is known.
+    """
+    recipe, decision, database = outcome.recipe, session.decision, session.database
+    if recipe.wish is None or recipe.wish.nbytes is None or database is None:
+        return None
+    if decision is None or decision.is_coded or decision.recipe.plans != recipe.plans:
+        return None
+    fit, best = Fit(decision, database), outcome.network
+    while True:
+        network = outcome.network
+        following = fit.coded(decision, *_coded(session, network))
+        assert fit.best is not None
+        if fit.best.recipe == decision.recipe:
+            best = network
+        if following is None:
+            return fit.best, best
+        decision = following
+        network = compressed(session, decision.recipe, earlier=outcome)
+        work = in_turn(session, decision.recipe, network)
+        outcome = replace(outcome, network=(yield from waiting(work)))
+
+
+def waiting(
+    work: Generator[None, None, Network],
+) -> Generator[Delivery, None, Network]:
+    """Work that delivers nothing until its end, but can be stopped before."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+        yield _nothing
+
+
+def _nothing() -> None:
+    """Deliver nothing."""
+
+
+def _coded(session: Session, network: Network) -> tuple[int, int]:
+    """Bytes of a network in the stream, and of all in it that is no kernel."""
+    others = {**session.workload.others, **(network.others or {})}.values()
+    return stream_bytes(network.tensors.values(), others), stream_bytes([], others)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core.history import Visit
 from workbench.core.snapshot import Outcome
+from workbench.deciding import fitting, waiting
 from workbench.making import compressed, in_turn, network_for, outcome_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workbench.core.measurement import Retrained
-    from workbench.core.network import Network
     from workbench.core.recipe import Recipe
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
@@ -39,38 +39,33 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
     yield session.bin_new
     if recipe.has_repairs:
         # The last of three looks; a newer wish may come between two batches.
-        network = yield from _waiting(in_turn(session, recipe, outcome.network))
+        network = yield from waiting(in_turn(session, recipe, outcome.network))
         if network is not outcome.network:
             outcome = outcome_of(session, recipe, network)
             turned = outcome
             yield lambda: session.set(before=_with_last_score(turned, earlier))
-    network = outcome.network
+    found = yield from fitting(session, outcome)
+    if found is not None:
+        decision, network = found
+        outcome = outcome_of(session, decision.recipe, network)
+        fitted = _with_last_score(outcome, earlier)
+        yield lambda: session.fitted(recipe, decision, fitted)
+    yield from _measuring(session, outcome)
+
+
+def _measuring(session: Session, outcome: Outcome) -> Iterator[Delivery]:
+    """Measure what is on the screen, each number sharper than the last."""
+    recipe = outcome.recipe
     if session.evaluator is None or session.original is None:
         return
     if recipe.has_activations and not session.seen:
         return
-    for measured in session.evaluator.run(network):
+    for measured in session.evaluator.run(outcome.network):
         fresh = replace(outcome, measurement=measured)
         yield lambda fresh=fresh: session.set(before=fresh)
         if measured.is_exact:
             visit = Visit.of(recipe, "before", outcome.sizes.packed.value, measured)
             yield lambda visit=visit: session.visit(visit)
-
-
-def _waiting(
-    work: Generator[None, None, Network],
-) -> Generator[Delivery, None, Network]:
-    """Work that delivers nothing until its end, but can be stopped before."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-        yield _nothing
-
-
-def _nothing() -> None:
-    """Deliver nothing."""
 
 
 def retraining(session: Session, task: Task, recipe: Recipe) -> Iterator[Delivery]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import deciding, demo, jobs, opening
 from workbench.core import link
-from workbench.core.decision import decide, undecided
+from workbench.core.decision import decide, key_of, undecided
 from workbench.core.errors import UserError
 from workbench.core.gates import with_gates
 from workbench.core.history import Timeline, Visit, visited
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from workbench.core.bins import TensorBins
+    from workbench.core.decision import Decision
     from workbench.core.levels import Database
     from workbench.core.measurement import Progress
+    from workbench.core.snapshot import Outcome
     from workbench.core.tensor import Site
     from workbench.lanes import Task
 
@@ -75,6 +77,7 @@ class Session(KeptState):
         self.other_parameters = 0
         self._inputs: tuple[Any, Any] = (None, None)
         self._is_unbinned = False
+        self._fits: dict[Recipe, Decision] = {}
         self.task: Task | None = None
         self._training: Task | None = None
         self.recipe = recipe or Recipe()
@@ -309,9 +312,22 @@ class Session(KeptState):
 
     def surveyed(self, database: Database | None) -> None:
         """Take over every kernel's levels, and answer the wish; for deliveries."""
-        self.database = database
+        self.database, self._fits = database, {}
         # Not a step to undo: the wish was one.
         self._go(replace(self._timeline, now=self._answered(self.recipe)))
+
+    def fitted(self, asked: Recipe, decision: Decision, outcome: Outcome) -> None:
+        """Take over the answer to a wish whose stream was coded; for deliveries.
+
+        Args:
+            asked: The recipe as decided by estimates.
+            decision: What fits.
+            outcome: What came of it.
+        """
+        self._fits[key_of(asked)] = decision
+        if self.recipe == asked:
+            self._timeline = replace(self._timeline, now=decision.recipe)
+            self.set(recipe=decision.recipe, decision=decision, before=outcome)
 
     def progressed(self, progress: Progress) -> None:
         """Take over the progress of a retraining; for deliveries.
@@ -335,6 +351,7 @@ class Session(KeptState):
         earlier = self.recipe
         self._timeline = timeline
         self.recipe = timeline.now
+        self.decision = self._fits.get(key_of(self.recipe), self.decision)
         if timeline.now != earlier:
             self._go_on()
         if timeline.now.plans != earlier.plans:
@@ -353,7 +370,12 @@ class Session(KeptState):
             self._survey()
         if self.database is None:
             return recipe
-        self.decision = decide(recipe, self.database)
+        known = self._fits.get(key_of(recipe))
+        if known is None:
+            self.decision = decide(recipe, self.database)
+        else:
+            plans = known.recipe.plans
+            self.decision = replace(known, recipe=replace(recipe, plans=plans))
         return self.decision.recipe
 
     def _survey(self) -> None:

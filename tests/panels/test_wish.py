@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.chain.models import case
 from workbench.core.edit import set_knobs
+from workbench.core.readable import points, size
 from workbench.core.recipe import Recipe
 from workbench.core.wish import Wish
 from workbench.panels.scope import Scope
@@ -24,9 +25,13 @@ def test_the_slider_asks_and_says_what_was_decided():
     slider.value = 4
     assert session.recipe.wish == Wish(nbytes=round(whole / 4))
     assert session.before.network.sparsity > 0
-    assert "%" in note.value
-    assert "Measured" in note.value
+    said = f"The stream takes {size(session.decision.nbytes)}."
+    assert note.value.startswith(said)
+    assert f"add up to {session.decision.error:.1%}" in note.value
+    gap = session.before.measurement.difference
+    assert f"Measured: {points(gap, session.workload.metric.info, 'en')}" in note.value
     session.lang = "zh"
+    assert note.value.startswith("编码流为")
     assert "实测" in note.value
     assert slider.value == 4
     session.edit(replace(session.recipe, wish=Wish(nbytes=round(whole / 8), bits=(4,))))
@@ -37,6 +42,8 @@ def test_the_slider_asks_and_says_what_was_decided():
     assert slider.value == 8
     session.edit(set_knobs(session.recipe, "magnitude", sparsity=0.5))
     assert (slider.value, note.value) == (OFF, "")
+    session.edit(Recipe(wish=Wish(nbytes=1)))
+    assert note.value.startswith("这个愿望无法满足")
     slider.value = 4
     slider.value = OFF
     assert session.recipe == Recipe(session.recipe.plans)

@@ -114,5 +114,5 @@ class Gram:
 
 _TINY = 1e-12
 # Of the moments, and of the mean that is taken out.
-_ROUNDING = 4 * float(np.finfo(np.float32).eps)
+_ROUNDING = 32 * float(np.finfo(np.float32).eps)
 _KEPT_BYTES = 2**25

@@ -31,13 +31,15 @@ class Decision:
 
     Attributes:
         recipe: With a decided plan for each kernel of the database.
-        nbytes: Estimated bytes of the whole model.
+        nbytes: Bytes of the whole model in the stream.
         error: Predicted: the sum of the layers' relative errors.
+        is_coded: Whether `nbytes` were coded; else they are estimated.
     """
 
     recipe: Recipe
     nbytes: float
     error: float
+    is_coded: bool = False
 
 
 def undecided(recipe: Recipe) -> Recipe:
@@ -46,12 +48,19 @@ def undecided(recipe: Recipe) -> Recipe:
     return recipe if own == recipe.plans else replace(recipe, plans=own)
 
 
-def decide(recipe: Recipe, database: Database) -> Decision:
+def key_of(recipe: Recipe) -> Recipe:
+    """What an answer depends on: retraining has no part in it."""
+    return replace(undecided(recipe), retraining=None)
+
+
+def decide(recipe: Recipe, database: Database, nbytes: float | None = None) -> Decision:
     """Answer the wish of a recipe.
 
     Args:
         recipe: With a wish; what an earlier decision left in it is replaced.
         database: The levels to choose from.
+        nbytes: What is decided for in place of the bytes that are wished for, where
+            these were found to be more or fewer than estimated.
     """
     wish = recipe.wish
     assert wish is not None
@@ -63,7 +72,9 @@ def decide(recipe: Recipe, database: Database) -> Decision:
         _allowed(levels, own[path], wish) for path, levels in database.levels.items()
     )
     answers = _answers(database, allowed, is_size=wish.nbytes is not None)
-    point = answers.point(_budget(wish, database))
+    point = answers.point(
+        _budget(wish, database) if nbytes is None else nbytes - database.others
+    )
     chosen = [
         levels[number]
         for levels, number in zip(allowed, answers.levels(point), strict=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MOST_POINTS = 8192
+MOST_POINTS = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +61,27 @@ def frontier(
     cost, error = np.zeros(1), np.zeros(1)
     choices: list[NDArray[np.int32]] = []
     for own_cost, own_error in zip(costs, errors, strict=True):
-        sums = (cost[:, None] + own_cost).ravel()
-        lost = (error[:, None] + own_error).ravel()
-        kept = _best(sums, lost)
-        choices.append(np.stack(np.divmod(kept, own_cost.size)).astype(np.int32))
+        # A level that another beats is in no best choice.
+        own = _best(own_cost, own_error)
+        sums = (cost[:, None] + own_cost[own]).ravel()
+        lost = (error[:, None] + own_error[own]).ravel()
+        kept = _thinned(sums, _best(sums, lost))
+        before, level = np.divmod(kept, own.size)
+        choices.append(np.stack([before, own[level]]).astype(np.int32))
         cost, error = sums[kept], lost[kept]
     return Frontier(cost, error, tuple(choices))
 
 
 def _best(costs: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The points that no cheaper one beats, by rising cost, thinned out."""
+    """The points that no cheaper one beats, by rising cost."""
     order = np.lexsort((errors, costs))
     falling = np.minimum.accumulate(errors[order])
     is_better = np.concatenate([[True], falling[1:] < falling[:-1]])
-    kept = order[is_better]
+    return order[is_better]
+
+
+def _thinned(costs: NDArray[np.float64], kept: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The best of points that crowd together, by rising cost."""
     if kept.size <= MOST_POINTS:
         return kept
     ways = np.log1p(costs[kept])

@@ -1,10 +1,11 @@
 """The levels that a kernel may be brought to, with what each takes and what it costs.
 
-A level is a share of pruned weights and a bit width. Its size is that of the entropy
-code; its error that of the layer, relative to what it makes: with ``dW`` the change of
-its weights and ``H`` the second moments of its inputs, ``tr(dW H dW^T) / tr(W H W^T)``.
+A level is a share of pruned weights and a bit width. Its size is that in the stream;
+its error that of the layer, relative to what it makes: with ``dW`` the change of its
+weights and ``H`` the second moments of its inputs, ``tr(dW H dW^T) / tr(W H W^T)``.
 Where the inputs are not known, ``||dW||^2 / ||W||^2`` stands for it. Large kernels are
-tried on some of their outputs, evenly drawn.
+tried on some of their outputs, evenly drawn. What lies between two sparsities that are
+tried is interpolated: sizes by the weights that are kept, errors on both logarithms.
 
 Sources: Frantar and Alistarh 2022, arXiv 2201.13096 and 2208.11580.
 """
@@ -12,16 +13,17 @@ Sources: Frantar and Alistarh 2022, arXiv 2201.13096 and 2208.11580.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
+from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.core.cost import FREQUENCY_BITS, tensor_sizes
+from workbench.core.coded import coded_bytes
+from workbench.core.codes import Affine
 from workbench.core.layout import Layout
 from workbench.core.plan import Choice
 from workbench.core.step import steps
-from workbench.core.symbols import symbol_counts
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.core.wish import BITS
 
@@ -31,16 +33,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPARSITIES = (
-    *(0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9),
-    *(0.92, 0.94, 0.96, 0.97, 0.98, 0.99, 0.995),
+    *(0.0, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9),
+    *(0.92, 0.94, 0.955, 0.97, 0.98, 0.99, 0.995),
 )
 FLOAT_BITS = 32
 # Many scales are dear where few weights are kept; at many bits one scale is no worse.
-_ONE_SCALE_BITS = (4, 3)
+_ONE_SCALE_BITS = (5, 4, 3)
+# A level keeps about so many of the weights of the one before it.
+FINENESS = 0.96
 # A kernel of more weights is tried on so many of its outputs.
 LARGE = 20_000
 ROWS = 48
-_ONE_SCALE_BYTES = 4
 # From so many weights on every other sparsity is tried.
 _MANY = 2_000_000
 
@@ -53,7 +56,7 @@ class Level:
         sparsity: Fraction of its weights that are pruned.
         bits: Bit width; 32 leaves the kept weights as they are refitted.
         granularity: One scale per ``channel`` or one per ``tensor``.
-        nbytes: Estimated bytes of its entropy code, tables included.
+        nbytes: Estimated bytes in the stream, tables included.
         kept: Number of weights that are not pruned.
         error: What the layer loses, relative to what it makes.
     """
@@ -121,10 +124,50 @@ class Survey:
             for place, sparsity in enumerate(sparsities):
                 yield (done + place / len(sparsities) * site.parameters) / whole
                 found += _tried(site, self._weights[site.path], sparsity)
-            levels[site.path] = tuple(found)
+            levels[site.path] = filled(found, site.parameters)
             done += site.parameters
         self.database = Database(levels, self._others)
         yield 1.0
+
+
+def filled(levels: Sequence[Level], weights: int) -> tuple[Level, ...]:
+    """Levels and those between neighbours, by bit width and granularity.
+
+    Args:
+        levels: Of one kernel, by rising sparsity.
+        weights: How many it has.
+    """
+    kinds: dict[tuple[int, str], list[Level]] = {}
+    for level in levels:
+        kinds.setdefault((level.bits, level.granularity), []).append(level)
+    found: list[Level] = []
+    for kind in kinds.values():
+        for one, two in pairwise(kind):
+            found += [one, *_between(one, two, weights)]
+        found.append(kind[-1])
+    return tuple(found)
+
+
+def _between(one: Level, two: Level, weights: int) -> Iterator[Level]:
+    """Levels between two of one kind."""
+    fewest = max(two.kept, 1)
+    steps = round(log(max(one.kept, 1) / fewest) / -log(FINENESS))
+    last = one.kept
+    for step in range(1, steps):
+        kept = round(one.kept * (fewest / one.kept) ** (step / steps))
+        if not two.kept < kept < last:
+            continue
+        last = kept
+        part = (one.kept - kept) / (one.kept - two.kept)
+        rise = two.error / one.error if one.error > 0 < two.error else 0.0
+        error = one.error * rise ** (step / steps) if rise else part * two.error
+        yield replace(
+            one,
+            sparsity=1 - kept / weights,
+            nbytes=round(one.nbytes + part * (two.nbytes - one.nbytes)),
+            kept=kept,
+            error=error,
+        )
 
 
 def _choices(sparsity: float, bits: int, granularity: str) -> tuple[Choice, ...]:
@@ -157,8 +200,8 @@ def _tried(site: Site, weights: NDArray[np.float32], sparsity: float) -> list[Le
     chain = [steps["reconstruct"]()] if site.gram is not None and sparsity else []
     for step in chain:
         tensor = step.apply(tensor, place)
-    kept = max(tensor.nonzeros, 1)
     loss = _Loss(place, tensor.start)
+    sizes = _Sizes(tensor, whole)
     found: list[Level] = []
     for bits, granularity in product(BITS, ("channel", "tensor")):
         if granularity == "tensor" and bits not in _ONE_SCALE_BITS:
@@ -173,7 +216,7 @@ def _tried(site: Site, weights: NDArray[np.float32], sparsity: float) -> list[Le
                 sparsity=sparsity,
                 bits=bits,
                 granularity=granularity,
-                nbytes=round(_nbytes(made, whole, kept)),
+                nbytes=sizes.of(made),
                 kept=whole.nonzeros,
                 error=loss.of(made.dense),
             )
@@ -181,20 +224,41 @@ def _tried(site: Site, weights: NDArray[np.float32], sparsity: float) -> list[Le
     return found
 
 
-def _nbytes(made: CompressedTensor, whole: CompressedTensor, kept: int) -> float:
-    """Bytes of the whole kernel, of which `made` is a part with so many weights kept.
+class _Sizes:
+    """What a kernel takes in the stream, of which one part was tried.
 
-    The table of values is needed once, a scale for each output.
+    Where weights are kept is known of the whole kernel, what they are of the part.
     """
-    nbytes = tensor_sizes(made).entropy
-    if made.dense.size == whole.dense.size:
-        return nbytes
-    values = 0 if made.bits == FLOAT_BITS else np.count_nonzero(symbol_counts(made))
-    once = values * FREQUENCY_BITS / 8
-    scales = made.code.table_bits / 8
-    outputs = whole.dense.size / made.dense.size
-    each = outputs if scales > _ONE_SCALE_BYTES else 1.0
-    return (nbytes - once - scales) * whole.nonzeros / kept + once + scales * each
+
+    def __init__(self, part: CompressedTensor, whole: CompressedTensor) -> None:
+        self._is_whole = part.dense.size == whole.dense.size
+        self._outputs = whole.dense.size / part.dense.size
+        self._more = whole.nonzeros / max(part.nonzeros, 1)
+        if not self._is_whole:
+            self._where = _where(part), _where(whole)
+
+    def of(self, made: CompressedTensor) -> int:
+        """Bytes, tables included, of a code of the part."""
+        coded = coded_bytes(made)
+        if self._is_whole:
+            return coded
+        scales, code, each = 0, made.code, 1.0
+        if isinstance(code, Affine):
+            scales = coded_bytes(CompressedTensor.of(code.scale))
+            each = self._outputs if code.scale.size > 1 else 1.0
+        here, everywhere = self._where
+        values = (coded - scales - here) * self._more
+        return max(round(scales * each + everywhere + values), 1)
+
+
+def _where(tensor: CompressedTensor) -> int:
+    """Bytes that say where a tensor is not zero."""
+    if tensor.mask is None:
+        return 0
+    one = np.ones((1,) * tensor.mask.ndim, np.float32)
+    none = np.zeros(one.shape, np.int32)
+    code = Affine(tensor.mask.astype(np.int8), one, none, 2, is_symmetric=True)
+    return coded_bytes(CompressedTensor(code.decode(), tensor.mask, code))
 
 
 def _part(site: Site, whole: CompressedTensor) -> tuple[Site, CompressedTensor]:
@@ -239,4 +303,4 @@ class _Loss:
         rows = self._layout.matrices(weights).astype(np.float64)
         if self._hessian is None:
             return float(np.square(rows).sum())
-        return float(np.einsum("goi,goi->", rows @ self._hessian, rows))
+        return float(np.vdot(rows @ self._hessian, rows))

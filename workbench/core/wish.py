@@ -10,7 +10,7 @@ from workbench.core.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BITS = (32, 8, 4, 3, 2)
+BITS = (32, 8, 5, 4, 3, 2)
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Wish:
     """What all tensors together are wished to come to; either a size or a sparsity.
 
     Attributes:
-        nbytes: Bytes of the whole model's entropy code, all variables included.
+        nbytes: Bytes of the whole model's stream, all variables included.
         sparsity: Fraction of the kernels' weights to prune, 0 to 1.
         bits: Bit widths that may be chosen, of `BITS`, 32 for float; none means all of
             them for a size, and 32 for a sparsity.

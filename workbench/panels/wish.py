@@ -12,6 +12,7 @@ from workbench.core.wish import Wish
 from workbench.panels.controls import Control, described
 
 if TYPE_CHECKING:
+    from workbench.core.decision import Decision
     from workbench.panels.scope import Scope
 
 OFF = 0
@@ -72,9 +73,8 @@ def _said(scope: Scope) -> str:
     if decision is None or decision.recipe.plans != session.recipe.plans:
         return scope.say("wish.undecided") if session.database is None else ""
     words = [
-        scope.say(
-            "wish.decided", size=size(decision.nbytes), error=f"{decision.error:.1%}"
-        )
+        _size_of(scope, decision),
+        scope.say("wish.predicted", error=f"{decision.error:.1%}"),
     ]
     if before is not None and before.recipe.plans == session.recipe.plans:
         measured = None if before.is_stale else before.measurement
@@ -83,3 +83,13 @@ def _said(scope: Scope) -> str:
             gap = points(measured.difference, info, session.lang)
             words.append(scope.say("wish.measured", difference=gap))
     return " ".join(words)
+
+
+def _size_of(scope: Scope, decision: Decision) -> str:
+    """What was decided takes: estimated, coded, or more than was wished for."""
+    wish = decision.recipe.wish
+    wished = wish.nbytes if wish else None
+    key = "coded" if decision.is_coded else "decided"
+    if decision.is_coded and wished is not None and decision.nbytes > wished:
+        key = "exceeds"
+    return scope.say(f"wish.{key}", size=size(decision.nbytes))
