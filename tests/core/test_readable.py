@@ -35,3 +35,11 @@ def test_a_difference_has_its_interval():
     assert points(gap, ACCURACY, "en") == "-0.30 points (-0.50 to +0.10)"
     assert points(gap, None, "en", minus="m") == "m0.30 points (m0.50 to +0.10)"
     assert "-0.003" in points(gap, ERROR, "zh")
+
+
+def test_a_difference_of_no_accuracy_says_whose_it_is():
+    gap = Difference(0.25, 0.125, 0.5)
+    numbers = MetricInfo("mean_absolute_error", False, is_accuracy=False)
+    said = points(gap, numbers, "en")
+    assert said == "mean absolute error +0.25 (+0.125 to +0.5)"
+    assert points(gap, ERROR, "en").startswith(ERROR.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.text import say
+from workbench.text import named, say
 
 if TYPE_CHECKING:
     from workbench.core.measurement import Difference, MetricInfo
@@ -36,7 +36,7 @@ def score(value: float, metric: MetricInfo | None) -> str:
 def points(
     gap: Difference, metric: MetricInfo | None, lang: str, *, minus: str = "-"
 ) -> str:
-    """A difference with its interval: in points where the score is an accuracy.
+    """A difference with its interval: in points, or with the name of the score.
 
     Args:
         gap: The difference.
@@ -51,4 +51,5 @@ def points(
         for number in (gap.value, gap.low, gap.high)
     )
     key = "screen.points" if is_fraction else "screen.difference"
-    return say(key, lang, value=value, low=low, high=high)
+    name = "" if metric is None else named(f"metric.{metric.name}", lang)
+    return say(key, lang, value=value, low=low, high=high, metric=name)
