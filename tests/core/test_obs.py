@@ -5,7 +5,11 @@ import pytest
 
 from workbench.core import obs
 from workbench.core.calibration import Gram
+from workbench.core.compress import compress
+from workbench.core.edit import set_knobs
 from workbench.core.layout import Layout
+from workbench.core.network import Skipped
+from workbench.core.recipe import Recipe
 from workbench.core.reconstruction import least_squares
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.methods.magnitude import Magnitude
@@ -139,6 +143,19 @@ def test_a_kernel_too_wide_goes_by_weighted_magnitude(monkeypatch):
     np.testing.assert_array_equal(
         np.argsort(found.ranks.ravel()), cost.ravel().argsort()
     )
+
+
+def test_an_order_that_is_not_exact_is_said(monkeypatch):
+    site, weights = place("dense", (6, 4), (1,), seed=3)
+    recipe = set_knobs(Recipe(), "obs", sparsity=0.5)
+
+    def skipped():
+        digests = {site.path: "x"}
+        return compress((site,), {site.path: weights}, recipe, digests=digests).skipped
+
+    assert skipped() == ()
+    monkeypatch.setattr(obs, "MOST_WORK", 1)
+    assert skipped() == (Skipped("k", "obs", "obs.too_wide"),)
 
 
 def test_without_a_gram_matrix_it_is_magnitude():

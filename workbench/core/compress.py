@@ -117,6 +117,8 @@ def _plan(
             if site.gram is None and plain != step:
                 lost = step.name if plain is None else "reconstruct"
                 skipped.append(Skipped(site.path, lost, site.unseen))
+            elif (short := step.falls_short(site)) is not None:
+                skipped.append(Skipped(site.path, step.name, short))
             taken = plain if is_plain or site.gram is None else step
             kept += [] if taken is None or isinstance(step, ModelStep) else [taken]
         chains[site.path] = tuple(kept)

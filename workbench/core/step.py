@@ -111,6 +111,10 @@ class TensorStep(ABC):
         """Text key of why the step cannot treat a site; None where it can."""
         return None
 
+    def falls_short(self, site: Site) -> str | None:  # noqa: ARG002
+        """Text key of why the step does less for a site than it should; else None."""
+        return None
+
 
 class ModelStep(TensorStep):
     """A method that treats the model as a whole, once any tensor's plan asks for it.

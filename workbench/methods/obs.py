@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from workbench.core.knob import knob
-from workbench.core.obs import elimination_of
+from workbench.core.obs import TOO_WIDE, elimination_of, is_too_wide
 from workbench.core.step import TensorStep, steps
 from workbench.methods.magnitude import Magnitude
 
@@ -92,6 +92,10 @@ class Surgeon(TensorStep):
             for path, share in zip(paths, _shares(costs, wanted), strict=True):
                 levels[path] = replace(levels[path], pruned=share)
         return levels
+
+    def falls_short(self, site: Site) -> str | None:
+        """Where rows are too long, the order is not exact."""
+        return TOO_WIDE if site.gram is not None and is_too_wide(site) else None
 
     def plain(self) -> StandIn:
         """Magnitude pruning to the same sparsity."""
