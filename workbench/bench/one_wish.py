@@ -81,16 +81,18 @@ def _timed(session: Session, model: str) -> Iterator[Result]:
     survey = Survey(session.sites, session.weights, others)
     for _ in survey.run():
         pass
-    session.surveyed(survey.database)
+    database = survey.database
+    assert database is not None
+    session.surveyed(database)
     # The first answer finds those to all others.
-    decide(Recipe(wish=_wish(session, 10)), session.database)
+    decide(Recipe(wish=_wish(session, 10)), database)
     seconds = time.perf_counter() - start
     yield Result(f"{model}.levels", seconds, SURVEY_SECONDS, "seconds")
     slowest = 0.0
     for ratio in range(5, 80, 3):
         recipe = Recipe(wish=_wish(session, ratio))
         start = time.perf_counter()
-        decide(recipe, session.database)
+        decide(recipe, database)
         slowest = max(slowest, 1000 * (time.perf_counter() - start))
     yield Result(f"{model}.decision", slowest, DECIDE_MS, "ms")
 
