@@ -178,7 +178,9 @@ def t_quantile(freedom: int) -> float:
 
 def _added(flips: Flips, unseen: NDArray[np.float64]) -> NDArray[np.float64]:
     """One flip, spread over what was not seen whole, by the flips to be expected."""
-    for spread in (unseen * flips.seen * flips.chances, unseen * flips.sizes):
+    # What nothing was drawn of is no better known than by one sample.
+    seen = np.maximum(flips.seen, 1)
+    for spread in (unseen * seen * flips.chances, unseen * flips.sizes):
         if spread.sum() > 0:
             return spread / spread.sum()
     return np.zeros_like(unseen)
