@@ -1,6 +1,8 @@
 """The small histogram follows whatever bins the session has, in one widget."""
 
 from tests.chain.models import case
+from workbench.core.edit import set_knobs
+from workbench.frontend import FOLDER
 from workbench.opening import binning
 from workbench.panels.address import Address
 from workbench.panels.live_weights import LiveWeights
@@ -24,6 +26,21 @@ def test_one_widget_takes_every_model_in_turn():
     session.set(bins={paths[0]: bins[paths[0]]})
     assert [tensor["path"] for tensor in live.tensors] == paths[:1]
     assert live.comm is not None
+    scope.close()
+
+
+def test_the_bars_settle_on_what_the_kernel_made_of_the_weights():
+    dense = case("dense")
+    session = Session(dense.model, dense.data, is_kept=False)
+    scope = Scope(session, Address())
+    groups, _ = settings(scope)
+    [live] = [group for group in groups if isinstance(group, LiveWeights)]
+    # A method that the browser's bins know nothing of.
+    session.edit(set_knobs(session.recipe, "n_of_m", pattern="2:4"))
+    tensors = session.before.network.tensors.values()
+    assert 0 < sum(live.exact["left"]) == sum(tensor.nonzeros for tensor in tensors)
+    script = (FOLDER / "weight_estimate.js").read_text("utf-8")
+    assert f"const BARS = {len(live.exact['left'])};" in script
     scope.close()
 
 

@@ -26,7 +26,9 @@ own.observe(
 settle.on_click(
     lambda _: own.set_trait(
         "exact",
-        exact_numbers(own.wish(), sparsity=0.5, sqnr=12.34, threshold=0.01),
+        exact_numbers(
+            own.wish(), sparsity=0.5, sqnr=12.34, threshold=0.01, left=[100] * 121
+        ),
     )
 )
 display(widgets.VBox([own, heard, settle, slider, followed]))
