@@ -41,6 +41,7 @@ FLOAT_BITS = 32
 _ONE_SCALE_BITS = (5, 4, 3)
 # A level keeps about so many of the weights of the one before it.
 FINENESS = 0.96
+_DIGITS = 6
 # A kernel of more weights is tried on so many of its outputs.
 LARGE = 20_000
 ROWS = 48
@@ -163,7 +164,7 @@ def _between(one: Level, two: Level, weights: int) -> Iterator[Level]:
         error = one.error * rise ** (step / steps) if rise else part * two.error
         yield replace(
             one,
-            sparsity=1 - kept / weights,
+            sparsity=round(1 - kept / weights, _DIGITS),
             nbytes=round(one.nbytes + part * (two.nbytes - one.nbytes)),
             kept=kept,
             error=error,
