@@ -1,4 +1,4 @@
-"""The models of the lessons, each opened once, with everything done inline."""
+"""The model of the lessons, opened once, with everything done inline."""
 
 import pytest
 
@@ -8,12 +8,5 @@ from workbench.session import Session
 @pytest.fixture(scope="session")
 def lenet():
     session = Session("lenet", is_kept=False)
-    yield session
-    session.close()
-
-
-@pytest.fixture(scope="session")
-def cnn():
-    session = Session("cnn", is_kept=False)
     yield session
     session.close()
