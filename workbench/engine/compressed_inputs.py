@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from workbench.core.tensor import Site
     from workbench.engine.workload import Workload
 
-SAMPLES = 4096
+SAMPLES = 8192
 BATCH = 128
 MOST_STAGES = 12
 RECURRENT_TURNS = 5
