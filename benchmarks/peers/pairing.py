@@ -66,7 +66,7 @@ _BY_SUBJECT: dict[str, dict[str, Match]] = {
         ),
     },
     "nncodec": {
-        "qp -32": Match("5 bits", "wbz", "stream"),
+        "qp -32": Match("wish for its bytes", "wbz", "stream"),
         "qp -28": Match("4 bits", "wbz", "stream"),
         "qp -24": Match("3 bits", "wbz", "stream"),
         "qp -20": Match("50% pruned, 3 bits", "wbz", "stream"),

@@ -1,6 +1,7 @@
 """The comparison with the peers, on stored results; no environment is made."""
 
 import gzip
+import json
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ from workbench.cli.parser import parse
 from workbench.core.recipe import Recipe
 
 OWN = Record(roster.OWN, "1", "change of all kernels", "bench")
+GIVEN = inputs.Inputs("lenet", Path(), Path("data.npz"), Path())
 PEER = Record("litert-quantizer", "2", "static int8", "bench", 0.9, 1000, 800)
 
 
@@ -174,6 +176,7 @@ def test_every_subject_has_a_module_and_pins() -> None:
 
 def test_every_match_names_what_is_measured() -> None:
     own = {(one.name, file) for one in workbench_files.SETTINGS for file in one.formats}
+    own.add((workbench_files.AS_SMALL, "wbz"))
     packages = {subject.package for subject in roster.SUBJECTS}
     for (package, _), match in pairing.MATCHES.items():
         assert package in packages
@@ -182,12 +185,26 @@ def test_every_match_names_what_is_measured() -> None:
         assert match.field in asdict(PEER)
 
 
+def test_the_bytes_of_a_coder_are_wished_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench_files, "RESULTS", tmp_path)
+    assert list(workbench_files.as_small_as_coded("cnn")) == []
+    rows = [{"setting": name, "file_bytes": 1000} for name in ("qp -20", "qp -32")]
+    text = json.dumps({"records": rows})
+    (tmp_path / "nncodec-cnn-files.json").write_text(text, "utf-8")
+    (own,) = workbench_files.as_small_as_coded("cnn")
+    assert own.options == ("--size", "1000B")
+    wish = parse(workbench_files.words(GIVEN, own, tmp_path), "en")
+    assert not isinstance(wish, str)
+    assert recipe_of(wish).wish is not None
+
+
 @pytest.mark.parametrize("own", workbench_files.SETTINGS, ids=lambda own: own.name)
 def test_the_command_line_understands_every_setting(
     own: workbench_files.Own, tmp_path: Path
 ) -> None:
-    given = inputs.Inputs("lenet", tmp_path, tmp_path / "data.npz", tmp_path)
-    wish = parse(workbench_files.words(given, own, tmp_path / "out"), "en")
+    wish = parse(workbench_files.words(GIVEN, own, tmp_path), "en")
     assert not isinstance(wish, str)
     assert recipe_of(wish) != Recipe()
     assert wish.repair

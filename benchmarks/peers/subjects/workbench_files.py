@@ -15,14 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.peers.measuring import Record, gzipped
+from benchmarks.peers.places import RESULTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchmarks.peers.inputs import Inputs
 
 PACKAGE = "compression-workbench"
 # Entropy-coded already.
 CODED = "wbz"
 INT8 = "tflite-int8"
+# The peer's stream whose bytes are wished for, and what that setting is called.
+FINEST = "qp -32"
+AS_SMALL = "wish for its bytes"
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,6 @@ class Own:
 SETTINGS = (
     Own("8 bits", ("--bits", "8"), ("tflite",)),
     Own("8 bits, activations too", ("--bits", "8", "--activation-bits", "8"), (INT8,)),
-    Own("5 bits", ("--bits", "5"), (CODED,)),
     Own("4 bits", ("--bits", "4"), ("tflite", "tflite-exact", CODED)),
     Own("4 bits, activations of 8", ("--bits", "4", "--activation-bits", "8"), (INT8,)),
     Own("3 bits", ("--bits", "3"), ("tflite", CODED)),
@@ -56,7 +61,20 @@ SETTINGS = (
 def records(inputs: Inputs) -> list[Record]:
     """Accuracy and bytes of every file of every setting."""
     wished = [own for own in SETTINGS if INT8 not in own.formats or can_int8(inputs)]
-    return [record for own in wished for record in _records(inputs, own)]
+    return [
+        record
+        for own in (*wished, *as_small_as_coded(inputs.name))
+        for record in _records(inputs, own)
+    ]
+
+
+def as_small_as_coded(model: str) -> Iterator[Own]:
+    """Ask for just the bytes of a peer's stream, where that was measured before."""
+    file = RESULTS / f"nncodec-{model}-files.json"
+    rows = json.loads(file.read_text("utf-8"))["records"] if file.exists() else []
+    for row in rows:
+        if row["setting"] == FINEST:
+            yield Own(AS_SMALL, ("--size", f"{row['file_bytes']}B"), (CODED,))
 
 
 def can_int8(inputs: Inputs) -> bool:
