@@ -6,7 +6,7 @@ As all `workbench.jobs`, these are generators of deliveries.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from workbench.core.coded import stream_bytes
 from workbench.core.fit import Fit
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.core.snapshot import Outcome
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
+
+T = TypeVar("T")
 
 
 def surveying(session: Session, task: Task) -> Iterator[Delivery]:
@@ -80,9 +82,7 @@ def fitting(
         outcome = replace(outcome, network=(yield from waiting(work)))
 
 
-def waiting(
-    work: Generator[None, None, Network],
-) -> Generator[Delivery, None, Network]:
+def waiting(work: Generator[None, None, T]) -> Generator[Delivery, None, T]:
     """Work that delivers nothing until its end, but can be stopped before."""
     while True:
         try:

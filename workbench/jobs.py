@@ -13,6 +13,7 @@ from workbench.core.history import Visit
 from workbench.core.snapshot import Outcome
 from workbench.deciding import fitting, waiting
 from workbench.making import compressed, in_turn, network_for, outcome_of
+from workbench.origin import origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -28,6 +29,7 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
     """Compress for a recipe, then measure, each number sharper than the last."""
     earlier = session.before
     session.remember()
+    yield from waiting(origin(session, recipe))
     if recipe.has_repairs:
         # A repair takes a while: what it repairs is shown first.
         network = compressed(session, recipe, earlier=earlier, is_plain=True)

@@ -6,7 +6,7 @@ Each layer is repaired by itself first, which is quick, and then all of them in 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from workbench.core.compress import activation_grids, compress
 from workbench.core.cost import sizes
@@ -16,6 +16,7 @@ from workbench.core.in_turn import asking, repaired_in_turn
 from workbench.core.network import array_digest
 from workbench.core.shrinking import sizes_without
 from workbench.core.snapshot import Outcome
+from workbench.origin import origin
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from workbench.core.network import Network
     from workbench.core.recipe import Recipe
     from workbench.core.tensor import Site
+    from workbench.origin import Origin
     from workbench.session import Session
+
+T = TypeVar("T")
 
 
 def outcome_of(session: Session, recipe: Recipe, network: Network) -> Outcome:
@@ -54,12 +58,7 @@ def network_for(
     network = compressed(session, recipe, start)
     if start is not None or not recipe.has_repairs:
         return network
-    work = in_turn(session, recipe, network)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
+    return _drained(in_turn(session, recipe, network))
 
 
 def in_turn(
@@ -80,16 +79,17 @@ def in_turn(
     Returns:
         The network; the same where nothing asks for it or there is nothing to see.
     """
-    sites = session.sites
+    start = yield from origin(session, recipe)
+    sites = start.sites
     if not session.can_train or not any(site.is_calibrated for site in sites):
         return network
     is_matched = recipe.asks_for("batch_norm", [site.path for site in sites])
     if not is_matched and not asking(network, sites, recipe):
         return network
-    inputs = session.compressed_inputs(is_matched=is_matched)
+    inputs = session.compressed_inputs(start, is_matched=is_matched)
 
     def again(sites: Sequence[Site], previous: Network) -> Network:
-        return _from_original(session, sites, recipe, previous)
+        return _from_origin(replace(start, sites=tuple(sites)), recipe, previous)
 
     network = yield from repaired_in_turn(network, sites, recipe, inputs, again)
     statistics = yield from inputs.norms(network)
@@ -121,48 +121,55 @@ def compressed(
         UserError: If the recipe quantizes activations and no training data is there
             to calibrate on.
     """
+    begun = _drained(origin(session, recipe))
     if start is not None:
         return compress(
             session.sites,
             start.kernels,
             recipe,
             digests={path: array_digest(w) for path, w in start.kernels.items()},
-            activations=_grids(session, recipe),
+            activations=_grids(begun, recipe),
             others=start.network.others,
             biases=start.network.others,
             is_plain=is_plain,
         )
     before = earlier or session.before
     previous = before.network if before else None
-    return _from_original(session, session.sites, recipe, previous, is_plain=is_plain)
+    return _from_origin(begun, recipe, previous, is_plain=is_plain)
 
 
-def _from_original(
-    session: Session,
-    sites: Sequence[Site],
-    recipe: Recipe,
-    previous: Network | None,
-    *,
-    is_plain: bool = False,
+def _from_origin(
+    start: Origin, recipe: Recipe, previous: Network | None, *, is_plain: bool = False
 ) -> Network:
-    workload = session.workload
-    return compress(
-        sites,
-        session.weights,
+    workload = start.workload
+    network = compress(
+        start.sites,
+        start.weights,
         recipe,
-        digests=session.digests,
-        activations=_grids(session, recipe),
+        digests=start.digests,
+        activations=_grids(start, recipe),
+        others=start.others,
         biases=workload.others if workload else None,
         previous=previous,
         is_plain=is_plain,
     )
+    return replace(network, skipped=(*start.skipped, *network.skipped))
 
 
-def _grids(session: Session, recipe: Recipe) -> dict[str, Grid]:
+def _drained(work: Generator[None, None, T]) -> T:
+    """What work comes to, at once."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def _grids(start: Origin, recipe: Recipe) -> dict[str, Grid]:
     """The grids of activations, from what calibration saw."""
-    workload = session.workload
+    workload = start.workload
     if workload is None or not recipe.has_activations:
         return {}
     if workload.data.train is None:
         raise UserError("session.no_calibration")
-    return activation_grids(workload.outputs, recipe, session.seen)
+    return activation_grids(workload.outputs, recipe, start.seen)

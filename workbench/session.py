@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.core.snapshot import Outcome
     from workbench.core.tensor import Site
     from workbench.lanes import Task
+    from workbench.origin import Origin
 
 PROGRESS_KEPT = 2000
 
@@ -75,6 +76,7 @@ class Session(KeptState):
         self.seen: Mapping[str, Any] = {}
         self.evaluator: Any = None
         self.other_parameters = 0
+        self.origin: Origin | None = None
         self._inputs: tuple[Any, Any] = (None, None)
         self._is_unbinned = False
         self._fits: dict[Recipe, Decision] = {}
@@ -287,20 +289,19 @@ class Session(KeptState):
         if self.recipe.has_activations:
             self.preview()
 
-    def compressed_inputs(self, *, is_matched: bool = False) -> Any:
+    def compressed_inputs(self, start: Origin, *, is_matched: bool = False) -> Any:
         """What tells what kernels see of a compressed model; made when asked for.
 
         Args:
+            start: What the model is before it is compressed.
             is_matched: Whether its BatchNorm is re-estimated.
         """
         from workbench.engine.compressed_inputs import CompressedInputs
 
         sites, known = self._inputs
-        if known is None or sites is not self.sites or known.is_matched != is_matched:
-            sites = self.sites
-            known = CompressedInputs(
-                self.workload, sites, seed=self.recipe.seed, is_matched=is_matched
-            )
+        if known is None or sites is not start.sites or known.is_matched != is_matched:
+            sites, workload, seed = start.sites, start.workload, self.recipe.seed
+            known = CompressedInputs(workload, sites, seed=seed, is_matched=is_matched)
             self._inputs = sites, known
         return known
 

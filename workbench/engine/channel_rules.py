@@ -32,7 +32,7 @@ _POOLING = (
     _L.GlobalAveragePooling3D,
 )
 # Layers that treat each channel by itself and have no size of their own.
-_PASSING = (
+PASSING = (
     *(_L.ActivityRegularization, _L.AlphaDropout, _L.Dropout, _L.GaussianDropout),
     *(_L.GaussianNoise, _L.Identity, _L.RepeatVector),
     *(_L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D),
@@ -294,9 +294,9 @@ _RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
     (_SUMS, _summed),
     ((_L.TimeDistributed,), _in_time),
     ((_L.Bidirectional,), _both_ways),
-    (_PASSING, _passed),
+    (PASSING, _passed),
 )
 _IN_TIME = (
     *(_L.Dense, _L.Activation, _L.BatchNormalization, *CONVOLUTIONS, *DEPTHWISE),
-    *_PASSING,
+    *PASSING,
 )

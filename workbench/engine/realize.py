@@ -82,7 +82,7 @@ def realized(workload: Workload, network: Network) -> Realized:
         smaller = _with_chains(model, chains)
     except UserError:
         return Realized(model, _all(products, "low_rank.not_rebuilt"))
-    if not _is_same(model, smaller, workload.examples(_SAMPLES)):
+    if not is_same(model, smaller, workload.examples(_SAMPLES)):
         return Realized(model, _all(products, "low_rank.differs"))
     return Realized(smaller, whole)
 
@@ -140,9 +140,7 @@ def _all(paths: list[str], reason: str) -> tuple[Skipped, ...]:
     return tuple(Skipped(path, "realize", reason) for path in paths)
 
 
-def _is_same(
-    one: keras.Model, other: keras.Model, examples: list[NDArray[Any]]
-) -> bool:
+def is_same(one: keras.Model, other: keras.Model, examples: list[NDArray[Any]]) -> bool:
     """Whether two models say the same of samples, to float error."""
     said = [
         keras.tree.flatten(model(pack(model, examples), training=False))
