@@ -125,6 +125,18 @@ def test_a_file_of_quantized_activations_has_its_own_score(files, run, tmp_path)
     assert again["score"] == file["score"]
 
 
+def test_what_a_format_cannot_write_is_said_before_the_long_work(
+    files, tmp_path, capsys
+):
+    # So long that it would not end: it is not begun.
+    wish = ["--retrain", "1000", "--formats", "keras,tflite-int8"]
+    out = str(tmp_path / "out")
+    words = [*wish, "--activation-bits", "6", "--out", out]
+    assert main(["compress", files[0], "--data", files[1], *words]) == 2
+    assert "has 6" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_force_replaces_an_earlier_result(files, run, tmp_path):
     model, data = files
     out = tmp_path / "out"

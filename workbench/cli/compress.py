@@ -38,7 +38,9 @@ def compress(wish: argparse.Namespace, voice: Voice) -> Report:
     folder = Path(wish.out)
     check_publishable(folder, mark=MARK, force=wish.force)
     formats = _formats(wish.formats or FORMATS)
-    session = _Spoken(model, source, recipe=recipe, voice=voice, **options(wish))
+    session = _Spoken(
+        model, source, recipe=recipe, voice=voice, formats=formats, **options(wish)
+    )
     if recipe.retraining is not None:
         session.retrain(recipe.retraining)
     session.save(folder, formats, is_forced=wish.force)
@@ -49,16 +51,28 @@ class _Spoken(Session):
     """A session that works inline, is not kept, and says how far it is."""
 
     def __init__(
-        self, model: Any, data: Any, *, recipe: Recipe, voice: Voice, **options: Any
+        self,
+        model: Any,
+        data: Any,
+        *,
+        recipe: Recipe,
+        voice: Voice,
+        formats: tuple[str, ...],
+        **options: Any,
     ) -> None:
-        self._voice, self._text = voice, ""
+        self._voice, self._text, self._formats = voice, "", formats
         super().__init__(
             model, data, recipe=recipe, lang=voice.lang, is_kept=False, **options
         )
 
     def opened(self, workload: Any, evaluator: Any, kernels: Any) -> None:
         """Refuse what cannot be done before the long work."""
+        from workbench.export.artifact import checks
+
         _check_targets(self.recipe, workload)
+        for name in self._formats:
+            if name in checks:
+                checks[name](workload, self.recipe)
         if self.recipe.retraining is not None:
             if workload.data.train is None:
                 raise UserError("session.no_training_data")

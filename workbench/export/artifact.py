@@ -109,3 +109,6 @@ class Artifact:
 
 Exporter = Callable[[ExportJob], Artifact]
 exporters: Registry[Exporter] = Registry("workbench.export", "exporter")
+# By format, what refuses beforehand, not after the long work, what it cannot write.
+Check = Callable[["Workload", "Recipe"], None]
+checks: dict[str, Check] = {}

@@ -20,7 +20,7 @@ from workbench.core.factors import spread
 from workbench.core.int8 import INT8_BITS
 from workbench.core.quantity import Quantity
 from workbench.core.store import write_atomic
-from workbench.export.artifact import Artifact, ExportJob, Note, exporters
+from workbench.export.artifact import Artifact, ExportJob, Note, checks, exporters
 from workbench.export.batch_shapes import fix_reshapes
 from workbench.export.convert import convert
 from workbench.export.flat_model import FlatModel
@@ -32,9 +32,10 @@ from workbench.export.saved_graph import has_loop, save_graph
 from workbench.export.stored_weights import Kept, store_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
     from workbench.engine.workload import Workload
 
 Kind = Literal["dynamic", "exact", "int8"]
@@ -62,7 +63,8 @@ def tflite_int8(job: ExportJob) -> Artifact:
     """
     from workbench.engine.int8_contract import on_int8_contract
 
-    _check_int8(job.workload, job.network)
+    grids = job.network.activations
+    _check_int8(job.workload, {path: grid.bits for path, grid in grids.items()})
     job = replace(job, network=on_int8_contract(job.workload, job.network))
     return _export(job, "tflite-int8", "int8", "model-int8.tflite")
 
@@ -190,12 +192,29 @@ def _measured(job: ExportJob, artifact: Artifact, order: Sequence[int]) -> Artif
     )
 
 
-def _check_int8(workload: Workload, network: Network) -> None:
-    if not network.activations:
+def check_int8(workload: Workload, recipe: Recipe) -> None:
+    """Refuse what cannot become a full int8 file.
+
+    Raises:
+        UserError: As for `tflite_int8`.
+    """
+    wishes = {
+        output.path: recipe.activations_for(output.path, *output.kernels)
+        for output in workload.outputs
+    }
+    _check_int8(workload, {path: wish.bits for path, wish in wishes.items() if wish})
+
+
+checks["tflite-int8"] = check_int8
+
+
+def _check_int8(workload: Workload, bits: Mapping[str, int]) -> None:
+    """Check the widths of activations, by place."""
+    if not bits:
         raise UserError("export.no_activations")
-    for path, grid in network.activations.items():
-        if grid.bits != INT8_BITS:
-            raise UserError("export.activation_bits", path=path, bits=grid.bits)
+    for path, width in bits.items():
+        if width != INT8_BITS:
+            raise UserError("export.activation_bits", path=path, bits=width)
     if has_loop(workload.model):
         raise UserError("export.loop")
 
