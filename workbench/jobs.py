@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-    from workbench.core.measurement import Retrained
+    from workbench.core.measurement import Measurement, Retrained
     from workbench.core.recipe import Recipe
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
     """Compress for a recipe, then measure, each number sharper than the last."""
     earlier = session.before
+    last = earlier and earlier.measurement
     session.remember()
     yield from waiting(origin(session, recipe))
     if recipe.has_repairs:
         # A repair takes a while: what it repairs is shown first.
         network = compressed(session, recipe, earlier=earlier, is_plain=True)
         plain = outcome_of(session, recipe, network)
-        yield lambda: session.set(before=_with_last_score(plain, earlier))
+        yield lambda: session.set(before=_with_last_score(plain, last))
     network = compressed(session, recipe, earlier=earlier)
+    # What is replaced takes half as much again as the weights.
+    del earlier
     outcome = outcome_of(session, recipe, network)
-    yield lambda: session.set(before=_with_last_score(outcome, earlier))
+    yield lambda: session.set(before=_with_last_score(outcome, last))
     yield session.bin_new
     if recipe.has_repairs:
         # The last of three looks; a newer wish may come between two batches.
@@ -45,12 +48,12 @@ def preview(session: Session, recipe: Recipe) -> Iterator[Delivery]:
         if network is not outcome.network:
             outcome = outcome_of(session, recipe, network)
             turned = outcome
-            yield lambda: session.set(before=_with_last_score(turned, earlier))
+            yield lambda: session.set(before=_with_last_score(turned, last))
     found = yield from fitting(session, outcome)
     if found is not None:
         decision, network = found
         outcome = outcome_of(session, decision.recipe, network)
-        fitted = _with_last_score(outcome, earlier)
+        fitted = _with_last_score(outcome, last)
         yield lambda: session.fitted(recipe, decision, fitted)
     yield from _measuring(session, outcome)
 
@@ -121,7 +124,8 @@ def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery
     network = retrained.network
     outcome = outcome_of(session, retrained.recipe, network)
     yield lambda: session.set(
-        retrained=retrained, after=_with_last_score(outcome, session.after)
+        retrained=retrained,
+        after=_with_last_score(outcome, session.after and session.after.measurement),
     )
     if session.evaluator is None:
         return
@@ -201,8 +205,8 @@ def _wished(session: Session, wish: Saving) -> Outcome:
     return outcome
 
 
-def _with_last_score(fresh: Outcome, earlier: Outcome | None) -> Outcome:
+def _with_last_score(fresh: Outcome, last: Measurement | None) -> Outcome:
     """A fresh outcome that shows the last score, as stale, until its own is there."""
-    if earlier is None or earlier.measurement is None:
+    if last is None:
         return fresh
-    return replace(fresh, measurement=earlier.measurement, is_stale=True)
+    return replace(fresh, measurement=last, is_stale=True)
