@@ -279,7 +279,7 @@ def test_a_unit_leaves_all_gates():
     assert gone[0].sum() == 3
     assert (gone == gone[0]).all()
     outputs = np.flatnonzero(gone.ravel())
-    small = smaller(tensor, LSTM.path, {(LSTM.path, 1): outputs})
+    small: Any = smaller(tensor, LSTM.path, {(LSTM.path, 1): outputs})
     assert small.code.shape == (8, 12)
     np.testing.assert_array_equal(small.code.decode(), small.dense)
     np.testing.assert_array_equal(small.dense, tensor.dense[:, ~gone.ravel()])
