@@ -300,7 +300,8 @@ class Session(KeptState):
 
         sites, known = self._inputs
         if known is None or sites is not start.sites or known.is_matched != is_matched:
-            sites, workload, seed = start.sites, start.workload, self.recipe.seed
+            assert start.workload is not None, "Only an opened model is repaired."
+            workload, sites, seed = start.workload, start.sites, self.recipe.seed
             known = CompressedInputs(workload, sites, seed=seed, is_matched=is_matched)
             self._inputs = sites, known
         return known
