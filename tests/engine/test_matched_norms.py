@@ -124,7 +124,8 @@ def test_a_repair_in_turn_sees_what_was_matched(session):
         gram = drained(inputs.grams(stage, network))["two/kernel"]
         (given,) = (s.gram for s in session.sites if s.path == "two/kernel")
         gaps.append(np.abs(given.mean - gram.mean).max())
-    assert gaps[1] < 0.3 * gaps[0]
+    # Other rows are drawn than for the moments of the original.
+    assert gaps[1] < 0.5 * gaps[0]
 
 
 def test_repair_may_come_before(session):
