@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.bench.benchmark import Result, benchmarks
+from workbench.bench.points import lost
 from workbench.core.edit import set_knobs, set_repair
 from workbench.core.recipe import Recipe
 
@@ -50,26 +51,18 @@ def _compared(session: Session, name: str, share: float) -> Iterator[Result]:
     """Points lost at one share, of which the repair wins back, and the file's size."""
     taken = round(1 - share, 4)
     plain = set_knobs(Recipe(), "structured", sparsity=taken, score="norm")
-    lost = _lost(session, plain)
+    alone = lost(session, plain)
     wish = set_knobs(Recipe(), "structured", sparsity=taken)
-    repaired = _lost(session, set_repair(wish, is_on=True))
+    repaired = lost(session, set_repair(wish, is_on=True))
     model, _, level = name.partition(".")
     if model == "lenet":
         yield Result(f"{name}.lost", repaired, LENET_LIMITS[level], "points")
-    least = lost / 2 if lost > WORTH_REPAIRING else 0.0
-    won, unit = lost - repaired, f"points of {lost:.2f}"
+    least = alone / 2 if alone > WORTH_REPAIRING else 0.0
+    won, unit = alone - repaired, f"points of {alone:.2f}"
     yield Result(f"{name}.won_back", won, least, unit, is_limit=False)
     left, gap = _in_file(session)
     yield Result(f"{name}.parameters", left, share + _MARGIN, "of the original's")
     yield Result(f"{name}.file_gap", gap, _LEAST_GAP, "points from the simulation")
-
-
-def _lost(session: Session, recipe: Recipe) -> float:
-    """Points that a recipe loses on the test set, without a running event loop."""
-    session.edit(recipe)
-    gap = session.before.measurement.difference
-    assert gap is not None, "The demos have test data."
-    return -100 * gap.value
 
 
 def _in_file(session: Session) -> tuple[float, float]:
