@@ -1,38 +1,28 @@
 """In which order channels go: the least harm for each weight saved, one at a time.
 
-A channel's harm is the error that its loss makes in the kernels that take it, as a
-fraction of what those kernels make. With Gram matrices that is what no refit of the
-other inputs can make up for: for rows J of a kernel W, ``tr(W_J^T (H^-1_JJ)^-1 W_J)``;
-W and ``H^-1`` follow each loss. Without, it is the energy of the weights.
-
-Sources: Hassibi and Stork 1993; Frantar and Alistarh 2022, arXiv 2208.11580.
+What a channel's loss harms says `workbench.core.harm`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from workbench.core.layout import Layout
+from workbench.core.harm import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from workbench.core.calibration import Gram
-    from workbench.core.groups import Group, Part
+    from workbench.core.groups import Group
+    from workbench.core.harm import Harm, Weights
     from workbench.core.tensor import Site
 
-    Floats = NDArray[np.float64]
-    Weights = Mapping[str, NDArray[np.float32]]
-
-# Its own types leave the result open.
-_linalg = cast("Any", np.linalg)
 # Wide groups lose several channels at a time.
 _ROUNDS = 256
 
@@ -81,8 +71,7 @@ def elimination(
         groups: Whose channels may go; one of each stays.
         weights: The kernels in the groups.
         sites: Their places, with Gram matrices where known.
-        score: ``obs`` by the error that is left after a refit, ``norm`` by the energy
-            of the weights that make a channel.
+        score: One of `workbench.core.harm.SCORES`.
         wished: The kernels whose weights count as saved.
     """
     if not groups:
@@ -93,12 +82,13 @@ def elimination(
         *groups,
         *(weights[path] for path in paths),
         *(gram for path in paths if (gram := sites[path].gram) is not None),
+        *(seen for path in paths if (seen := sites[path].slopes) is not None),
     )
     known = _KEPT.setdefault(groups[0], {})
     kept = known.get((score, tuple(wished)))
     if kept is None or not kept.is_of(given):
-        scorer = _Errors if score == "obs" else _Energies
-        found = _ordered(groups, scorer(groups, weights, sites), sites, wished)
+        harm = SCORES[score](groups, weights, sites)
+        found = _ordered(groups, harm, sites, wished)
         kept = _Kept(tuple(map(ref, given)), found)
         known[score, tuple(wished)] = kept
     return kept.found
@@ -124,7 +114,7 @@ _KEPT: WeakKeyDictionary[Group, dict[tuple[str, tuple[str, ...]], _Kept]] = (
 
 def _ordered(
     groups: Sequence[Group],
-    scorer: _Errors | _Energies,
+    harm: Harm,
     sites: Mapping[str, Site],
     wished: Sequence[str],
 ) -> Elimination:
@@ -133,7 +123,7 @@ def _ordered(
     near = [
         [j for j, other in enumerate(groups) if _meet(group, other)] for group in groups
     ]
-    errors = [scorer.errors(number) for number in range(len(groups))]
+    errors = [harm.errors(number) for number in range(len(groups))]
     total = saved = sizes.of(wished)
     order: list[tuple[int, int, int]] = []
     while any(count > 1 for count in left):
@@ -145,14 +135,14 @@ def _ordered(
         most = max(1, groups[number].channels // _ROUNDS)
         chosen = np.argsort(errors[number], kind="stable")
         chosen = chosen[: min(most, left[number] - 1)]
-        scorer.lose(number, chosen)
+        harm.lose(number, chosen)
         left[number] -= len(chosen)
         for channel in chosen.tolist():
             sizes.lose(number)
             saved = sizes.of(wished)
             order.append((number, channel, total - saved))
         for other in near[number]:
-            errors[other] = scorer.errors(other)
+            errors[other] = harm.errors(other)
     table = np.array(order, np.int64).reshape(-1, 3)
     return Elimination(
         table[:, 0].astype(np.intp), table[:, 1].astype(np.intp), table[:, 2], total
@@ -194,135 +184,3 @@ class _Sizes:
         """A channel of a group goes."""
         for path, axis, entries in self._takes[number]:
             self._shapes[path][axis] -= entries * channels
-
-
-class _Energies:
-    """Harm by the energy of the weights that make a channel, without data."""
-
-    def __init__(
-        self, groups: Sequence[Group], weights: Weights, sites: Mapping[str, Site]
-    ) -> None:
-        del sites
-        self._errors = [_energies(group, weights) for group in groups]
-
-    def errors(self, number: int) -> Floats:
-        """Harm of each channel of a group; infinite for those that are gone."""
-        return self._errors[number]
-
-    def lose(self, number: int, channels: NDArray[np.intp]) -> None:
-        """Channels of a group go."""
-        self._errors[number][channels] = np.inf
-
-
-def _energies(group: Group, weights: Weights) -> Floats:
-    """Each channel's part of the energy of the kernels that make it."""
-    found = np.zeros(group.channels)
-    for part in group.parts:
-        if part.role == "makes" and part.path in weights:
-            square = np.square(weights[part.path], dtype=np.float64)
-            others = tuple(a for a in range(square.ndim) if a != part.axis)
-            along = square.sum(axis=others)
-            found += along[part.index].sum(axis=1) / max(along.sum(), _TINY)
-    return found
-
-
-class _Errors:
-    """Harm by the error that is left in the kernels that take a channel."""
-
-    def __init__(
-        self, groups: Sequence[Group], weights: Weights, sites: Mapping[str, Site]
-    ) -> None:
-        takers = {p for group in groups for p in group.paths("takes") if p in weights}
-        self._takers = {path: _Taker(weights[path], sites[path]) for path in takers}
-        self._taken = [self._parts(group, "takes") for group in groups]
-        self._made = [self._parts(group, "makes") for group in groups]
-        self._gone = [np.zeros(group.channels, np.bool_) for group in groups]
-
-    def errors(self, number: int) -> Floats:
-        """Harm of each channel of a group; infinite for those that are gone."""
-        is_left = ~self._gone[number]
-        found = np.full(len(is_left), np.inf)
-        found[is_left] = sum(
-            (
-                taker.errors(taker.rows(part)[is_left])
-                for taker, part in self._taken[number]
-            ),
-            start=np.zeros(int(is_left.sum())),
-        )
-        return found
-
-    def lose(self, number: int, channels: NDArray[np.intp]) -> None:
-        """Channels of a group go; what takes them makes up for them."""
-        self._gone[number][channels] = True
-        for taker, part in self._taken[number]:
-            taker.lose_inputs(taker.rows(part)[channels].ravel())
-        for taker, part in self._made[number]:
-            taker.lose_outputs(part.index[channels].ravel())
-
-    def _parts(self, group: Group, role: str) -> list[tuple[_Taker, Part]]:
-        return [
-            (self._takers[part.path], part)
-            for part in group.parts
-            if part.role == role and part.path in self._takers
-        ]
-
-
-class _Taker:
-    """A kernel that takes channels: its weights and what it sees, as both shrink."""
-
-    def __init__(self, weights: NDArray[np.float32], site: Site) -> None:
-        gram = site.gram
-        self._layout = Layout.of(site)
-        self._weights = self._layout.matrices(weights.astype(np.float64))[0].copy()
-        self._inverse: Floats | None = None
-        made = np.square(self._weights).sum()
-        if gram is not None:
-            hessian = gram.hessian()[0]
-            made = np.sum((self._weights @ _variation(gram)) * self._weights)
-            self._inverse = _linalg.inv(hessian)
-        self._made = max(float(made), _TINY)
-
-    def rows(self, part: Part) -> NDArray[np.intp]:
-        """Inputs that are a part's channels, (channels, inputs)."""
-        layout = self._layout
-        lengths = [layout.shape[axis] for axis in layout.inputs]
-        grid = np.arange(layout.inputs_count).reshape(lengths)
-        along = np.moveaxis(grid, layout.inputs.index(part.axis), 0)
-        return along[part.index].reshape(len(part.index), -1)
-
-    def errors(self, rows: NDArray[np.intp]) -> Floats:
-        """Of what the kernel makes, the fraction that is lost without some inputs.
-
-        Args:
-            rows: Inputs that go together, (channels, inputs).
-        """
-        if self._inverse is None:
-            lost = np.square(self._weights).sum(axis=0)[rows].sum(axis=1)
-        else:
-            blocks = self._inverse[rows[:, :, None], rows[:, None, :]]
-            parts = self._weights.T[rows]
-            lost = np.sum(parts * _linalg.solve(blocks, parts), axis=(1, 2))
-        return lost / self._made
-
-    def lose_inputs(self, rows: NDArray[np.intp]) -> None:
-        """Inputs go; the others are refitted."""
-        weights, inverse = self._weights, self._inverse
-        if inverse is not None:
-            pulls: Floats = _linalg.solve(inverse[np.ix_(rows, rows)], inverse[rows])
-            weights -= weights[:, rows] @ pulls
-            inverse -= inverse[:, rows] @ pulls
-            inverse[rows] = inverse[:, rows] = 0.0
-        weights[:, rows] = 0.0
-
-    def lose_outputs(self, outputs: NDArray[np.intp]) -> None:
-        """Outputs go: no error of theirs counts."""
-        self._weights[outputs] = 0.0
-
-
-def _variation(gram: Gram) -> Floats:
-    """How what a kernel sees varies: second moments with the mean taken out."""
-    mean = gram.mean[0].astype(np.float64)
-    return gram.moments[0].astype(np.float64) - np.outer(mean, mean)
-
-
-_TINY = 1e-30

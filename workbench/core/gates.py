@@ -53,6 +53,7 @@ def gates_of(site: Site) -> tuple[Site, ...]:
             shape=(*site.shape[:-1], width),
             macs=None if site.macs is None else site.macs // count,
             current=site.current and _seen(site.current, place * width, width),
+            slopes=site.slopes and site.slopes.shared(count),
             gates=(),
             whole=site.path,
             start=place * width,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.core.calibration import Gram
     from workbench.core.groups import Group
+    from workbench.core.slopes import Slopes
 
 
 NOT_CALIBRATED = "repair.not_calibrated"
@@ -38,6 +39,7 @@ class Site:
         unseen: Text key of why it is not known.
         current: What it sees of the model as compressed so far, beside what it saw of
             the original; None where that is the same or not known.
+        slopes: How the loss hangs on what it takes; None where that is not known.
         groups: Channels that move together and lie in it.
         bound: Text key of why none of its outputs can go; empty where they can.
         gates: Names of its gates, equal slices of the last axis; empty where none.
@@ -55,6 +57,7 @@ class Site:
     gram: Gram | None = field(default=None, compare=False, repr=False)
     unseen: str = field(default=NOT_CALIBRATED, compare=False, repr=False)
     current: Gram | None = field(default=None, compare=False, repr=False)
+    slopes: Slopes | None = field(default=None, compare=False, repr=False)
     groups: tuple[Group, ...] = field(default=(), compare=False, repr=False)
     bound: str = field(default="structure.not_open", compare=False, repr=False)
     gates: tuple[str, ...] = ()

@@ -34,7 +34,8 @@ class Structured(TensorStep):
         sparsity: Share of the weights of all tensors that ask for the same one; at
             least one channel of each group stays.
         score: ``obs`` takes those first whose loss the others can make up for best, by
-            what calibration saw; ``norm`` those that are made of the smallest weights.
+            what calibration saw; ``taylor`` those that the loss hangs on least, to
+            first order; ``norm`` those that are made of the smallest weights.
         removed: Entries to take out along each axis, once tensors have agreed on them;
             no knob.
     """
@@ -43,7 +44,7 @@ class Structured(TensorStep):
     phase: ClassVar[int] = 3
 
     sparsity: float = knob(0.0, low=0.0, high=0.99)
-    score: str = knob("obs", choices=("obs", "norm"))
+    score: str = knob("obs", choices=("obs", "taylor", "norm"))
     removed: Removed = field(default=())
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:  # noqa: ARG002
@@ -122,8 +123,8 @@ def _chosen(
     }
     asking = sorted(path for path, one in wishes.items() if one.sparsity == share)
     # A kernel whose inputs were not seen wishes for the norm, whatever was asked.
-    by_error = any(wishes[path].score == "obs" for path in asking)
-    score = "obs" if by_error else "norm"
+    asked = {wishes[path].score for path in asking}
+    score = next(one for one in ("obs", "taylor", "norm") if one in asked)
     found = elimination(groups, weights, sites, score=score, wished=asking)
     group, channel = found.at(share)
     return list(zip(group.tolist(), channel.tolist(), strict=True))
