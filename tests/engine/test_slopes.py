@@ -1,5 +1,7 @@
 """Gradient times weight of what takes channels, against the loss itself."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from workbench.engine.slopes import BATCH, SlopeCalibrator
 from workbench.engine.workload import open_workload
 
 
-def run(workload):
+def run(workload) -> dict[str, Any]:
     slopes = SlopeCalibrator(workload, workload.sites)
     shares = list(slopes.run())
     assert shares == sorted(shares)
