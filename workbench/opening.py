@@ -120,7 +120,6 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
 
 def _seeing(session: Session, task: Task) -> Iterator[Delivery]:
     """Find out what every kernel sees, for the repairs."""
-    from workbench.engine.give_back import give_back
     from workbench.engine.moments import MomentCalibrator
 
     moments = MomentCalibrator(session.workload)
@@ -128,31 +127,21 @@ def _seeing(session: Session, task: Task) -> Iterator[Delivery]:
         if task.is_cancelled:
             return
     yield lambda: session.repairable(moments.sites)
-    give_back()
-    yield from _sloping(session, task, moments.sites)
 
 
-def _sloping(
-    session: Session, task: Task, sites: tuple[Site, ...]
-) -> Iterator[Delivery]:
+def sloping(session: Session, task: Task) -> Iterator[Delivery]:
     """Find out how the loss hangs on every channel, for the choice of those that go."""
+    from workbench.engine.give_back import give_back
     from workbench.engine.slopes import SlopeCalibrator
 
-    slopes = SlopeCalibrator(session.workload, sites)
-    for _ in slopes.run(seed=session.recipe.seed):
+    slopes = SlopeCalibrator(session.workload, session.sites)
+    for done in slopes.run(seed=session.recipe.seed):
         if task.is_cancelled:
             return
-    yield lambda: _take_slopes(session, slopes.sites)
-
-
-def _take_slopes(session: Session, sites: tuple[Site, ...]) -> None:
-    session.set(sites=sites)
-    if any(
-        choice.name == "structured" and dict(choice.values).get("score") == "taylor"
-        for plan in session.recipe.plans
-        for choice in plan.steps
-    ):
-        session.preview()
+        yield session.saying("session.sloping", done=f"{done:.0%}")
+    give_back()
+    yield lambda: session.repairable(slopes.sites)
+    yield session.saying("")
 
 
 def binning(

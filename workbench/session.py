@@ -309,7 +309,9 @@ class Session(KeptState):
     def repairable(self, sites: tuple[Site, ...]) -> None:
         """Take over what every kernel sees; for deliveries."""
         self.sites = sites
-        if self.recipe.has_repairs:
+        self._is_seen = True
+        self._ask_slopes()
+        if self.recipe.has_repairs or self.recipe.needs_slopes:
             self.preview()
 
     def surveyed(self, database: Database | None) -> None:
@@ -357,9 +359,18 @@ class Session(KeptState):
         if timeline.now != earlier:
             self._go_on()
         if timeline.now.plans != earlier.plans:
+            self._ask_slopes()
             self.preview()
         elif timeline.now != earlier:
             self.remember()
+
+    def _ask_slopes(self) -> None:
+        """Find out once how the loss hangs on channels, where a recipe asks for it."""
+        if self._is_seen and not self._is_sloped and self.recipe.needs_slopes:
+            self._is_sloped = True
+            self.task = self.lanes.submit(
+                "session.sloping", lambda task: opening.sloping(self, task)
+            )
 
     def _answered(self, recipe: Recipe) -> Recipe:
         """The recipe with what its wish over all tensors comes to, once that is known.
@@ -414,6 +425,7 @@ class Session(KeptState):
         self.other_parameters = kernels.other_parameters
         self.original_sizes = kernels.sizes
         self.set(sites=kernels.sites, weights=dict(kernels.weights))
+        self._is_seen = self._is_sloped = False
         self._is_unbinned = self._is_unbinned or is_new
 
 

@@ -73,6 +73,11 @@ def groups_of(sites: Iterable[Site]) -> tuple[Group, ...]:
     return tuple(dict.fromkeys(group for site in sites for group in site.groups))
 
 
+def is_taking(site: Site) -> bool:
+    """Whether channels that may go enter a kernel."""
+    return any(site.path in group.paths("takes") for group in site.groups)
+
+
 def gone(
     group: Group, masks: Mapping[str, NDArray[np.bool_] | None]
 ) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from workbench.core.step import CODING, POLISH, TensorStep, steps
 from workbench.core.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Choice", "Plan", "Recipe", "Retraining", "Wish"]
 
@@ -149,13 +149,21 @@ class Recipe:
     @property
     def has_repairs(self) -> bool:
         """Whether any plan asks for what calibration gives, or takes long."""
-        made = (
-            steps[choice.name](**dict(choice.values))
-            for plan in self.plans
-            for choice in plan.steps
-            if not choice.is_off
+        return any(
+            step.phase == POLISH or step.plain() != step for step in self._made()
         )
-        return any(step.phase == POLISH or step.plain() != step for step in made)
+
+    @property
+    def needs_slopes(self) -> bool:
+        """Whether any plan asks how the model's loss hangs on its channels."""
+        return any(step.needs_slopes for step in self._made())
+
+    def _made(self) -> Iterator[TensorStep]:
+        """Every step that a plan names, with its defaults."""
+        for plan in self.plans:
+            for choice in plan.steps:
+                if not choice.is_off:
+                    yield steps[choice.name](**dict(choice.values))
 
     @classmethod
     def loads(cls, text: str) -> Recipe:

@@ -107,6 +107,11 @@ class TensorStep(ABC):
         """Whether it asks to be repeated once earlier layers are compressed."""
         return False
 
+    @property
+    def needs_slopes(self) -> bool:
+        """Whether it asks how the model's loss hangs on what kernels take."""
+        return False
+
     def refuses(self, site: Site) -> str | None:  # noqa: ARG002
         """Text key of why the step cannot treat a site; None where it can."""
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from workbench.core.elimination import elimination
-from workbench.core.groups import groups_of
+from workbench.core.groups import groups_of, is_taking
 from workbench.core.knob import knob
 from workbench.core.step import TensorStep, steps
 
@@ -89,6 +89,16 @@ class Structured(TensorStep):
     def plain(self) -> Structured:
         """The same by the norm alone."""
         return replace(self, score="norm")
+
+    @property
+    def needs_slopes(self) -> bool:
+        """Whether channels are chosen by the loss."""
+        return self.score == "taylor"
+
+    def falls_short(self, site: Site) -> str | None:
+        """Without the loss on training data the norm decides."""
+        is_seen = site.slopes is not None or not is_taking(site)
+        return None if is_seen or not self.needs_slopes else "structure.no_slopes"
 
     def refuses(self, site: Site) -> str | None:
         """Why no channel of a kernel can go, where none can."""
