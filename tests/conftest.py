@@ -17,6 +17,7 @@ settings.load_profile("repeatable")
 FIRST = ("browser", "notebooks", "chain", "bad_inputs")
 
 
+@pytest.hookimpl(tryfirst=True)  # Groups are read by what hands them out.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests share a worker, and so do all that drive the one browser."""
     items.sort(key=_turn)

@@ -1,6 +1,5 @@
 """What the benchmark of the browser reads off the system."""
 
-import os
 import subprocess
 import sys
 import time
@@ -9,17 +8,30 @@ import pytest
 
 from workbench.bench.browser import _kernel_start
 
-PROGRAM = (sys.executable, "-c", "input()")
+# A server, whose children are named by its arguments.
+SERVER = """
+import subprocess, sys
+for name in sys.argv[1:]:
+    subprocess.Popen([sys.executable, "-c", "input()", name])
+print(flush=True)
+input()
+"""
 
 
-def test_the_kernel_of_a_page_is_told_from_the_other_children_of_its_server():
-    with subprocess.Popen([*PROGRAM, "other"], stdin=subprocess.PIPE) as other:
-        with pytest.raises(ValueError, match="empty"):
-            _kernel_start(os.getpid())
-        name = "ipykernel_launcher"
-        with subprocess.Popen([*PROGRAM, name], stdin=subprocess.PIPE) as kernel:
-            started = _kernel_start(os.getpid())
-            kernel.communicate(b"\n")
-        other.communicate(b"\n")
+def kernel_start(*children: str) -> float:
+    program = (sys.executable, "-c", SERVER, *children)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        try:
+            return _kernel_start(server.pid)
+        finally:
+            server.communicate(b"\n" * 3)
+
+
+def test_the_kernel_of_a_page_is_told_from_the_other_children_of_its_server() -> None:
     # The system counts from its own start, in whole ticks.
-    assert abs(started - time.time()) < 60
+    assert abs(kernel_start("other", "ipykernel_launcher") - time.time()) < 60
+    with pytest.raises(ValueError, match="empty"):
+        kernel_start("other")

@@ -1,4 +1,4 @@
-"""One browser and two servers for all browser tests."""
+"""One browser and three servers for all browser tests, gone after the last."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def page(browser: Browser, recorder: Recorder) -> Iterator[Page]:
     assert recorder.errors == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Voilà on a notebook that runs the case which the address names."""
     folder = tmp_path_factory.mktemp("cases")
@@ -78,7 +78,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The dashboard as `workbench dashboard` serves it, with a home of its own."""
     home = tmp_path_factory.mktemp("home")
@@ -87,7 +87,7 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab on a copy of the lessons; its folder is ``server.log.parent``."""
     home = tmp_path_factory.mktemp("lab")

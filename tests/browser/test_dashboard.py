@@ -117,7 +117,7 @@ def test_from_a_slider_to_a_saved_file(
     target = tmp_path / "result"
     page.get_by_label("Folder").fill(str(target))
     page.get_by_label("Folder").press("Tab")
-    page.get_by_label(".tflite, int8 weights (").uncheck()
+    page.get_by_label(".tflite, integer weights (").uncheck()
     page.locator(".wb-group").get_by_role("button", name="Save", exact=True).click()
     page.wait_for_selector(f"text=Saved to {target}", timeout=90 * SECONDS)
     [file] = target.glob("*.keras")

@@ -160,15 +160,15 @@ def test_what_retraining_keeps_at_zero_can_still_go() -> None:
 def test_wrappers_shrink_behind_what_has_shrunk() -> None:
     x = keras.Input((7,), name="words")
     y = L.Embedding(12, 6, name="table")(x)
-    y = L.Bidirectional(L.LSTM(5, return_sequences=True), name="both")(y)
-    y = L.TimeDistributed(L.Dense(3, "softmax"), name="each")(y)
+    y = L.Bidirectional(L.LSTM(5, return_sequences=True, name="ways"), name="both")(y)
+    y = L.TimeDistributed(L.Dense(3, "softmax", name="one"), name="each")(y)
     words = np.arange(140).reshape(20, 7) % 12
     model = keras.Model(x, y)
     workload = open_workload(model, (words, words % 3, words, words % 3))
     network = network_of(workload, recipe(0.5))
     small, result = shrink(workload, network)
-    assert small.weights["both/forward_lstm/kernel"].shape[0] < 6
-    assert small.weights["each/dense/kernel"].shape[0] < 10
+    assert small.weights["both/forward_ways/kernel"].shape[0] < 6
+    assert small.weights["each/one/kernel"].shape[0] < 10
     one, two = realize(workload, network), realize(small, result)
     np.testing.assert_allclose(
         outputs(one, workload), outputs(two, workload), atol=1e-5

@@ -29,7 +29,7 @@ _WIDEST = np.float32(2.0**126)
 _SHRUNK = np.linspace(1.0, 0.2, 41, dtype=np.float32)
 # Of few levels the best may leave the largest weights far outside.
 _FEW_BITS = 3
-_FAR_SHRUNK = np.geomspace(0.19, 0.02, 20).astype(np.float32)
+_FAR_SHRUNK = np.geomspace(0.19, 0.02, 30).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

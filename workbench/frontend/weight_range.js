@@ -1,9 +1,12 @@
 // How much of its range a grid covers: all of it, or what leaves the least error.
 import { compressed, gridOf } from "./weight_index.js";
 
-// The fractions that the kernel tries (core/affine.py).
+// The fractions that the kernel tries (core/affine.py): even steps from 1 down, and with
+// few bits further ones, each a fixed part of the one before. Steps count upwards to 1.
 const LEAST = 0.2;
 const STEPS = 40;
+const FEW_BITS = 3;
+const FAR = { steps: 30, most: 0.19, least: 0.02 };
 // Where a search begins: near the best for bell-shaped weights, by bits.
 const GUESSES = { 2: 20, 3: 24, 4: 28, 5: 33, 6: 37 };
 
@@ -53,14 +56,15 @@ function search(part, threshold, { bits, symmetric }) {
   part.searched ??= {};
   if (part.searched[known] === threshold) return;
   part.searched[known] = threshold;
+  const first = bits > FEW_BITS ? 0 : -FAR.steps;
   const noises = new Map();
   const noise = (step) => {
-    if (step < 0 || step > STEPS) return Infinity;
+    if (step < first || step > STEPS) return Infinity;
     if (!noises.has(step)) noises.set(step, noiseAt(part, threshold, bits, symmetric, step));
     return noises.get(step);
   };
   let best = stepOf(part, bits, symmetric);
-  for (const stride of [4, 2, 1]) {
+  for (const stride of [8, 4, 2, 1]) {
     const towards = noise(best - stride) < noise(best) ? -stride : stride;
     while (noise(best + towards) < noise(best)) best += towards;
   }
@@ -83,5 +87,6 @@ function keyOf(bits, symmetric) {
 }
 
 function fractionAt(step) {
+  if (step < 0) return FAR.most * (FAR.least / FAR.most) ** ((-1 - step) / (FAR.steps - 1));
   return step === STEPS ? 1 : LEAST + ((1 - LEAST) * step) / STEPS;
 }
