@@ -12,8 +12,7 @@ from workbench.bench.browser import _kernel_start
 SERVER = """
 import subprocess, sys
 for name in sys.argv[1:]:
-    subprocess.Popen([sys.executable, "-c", "input()", name])
-print(flush=True)
+    subprocess.Popen([sys.executable, "-c", "print(flush=True); input()", name])
 input()
 """
 
@@ -23,7 +22,8 @@ def kernel_start(*children: str) -> float:
     pipe = subprocess.PIPE
     with subprocess.Popen(program, stdin=pipe, stdout=pipe) as server:
         assert server.stdout is not None
-        server.stdout.readline()
+        for _ in children:
+            server.stdout.readline()  # It runs under its name.
         try:
             return _kernel_start(server.pid)
         finally:
