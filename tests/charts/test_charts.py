@@ -13,6 +13,7 @@ from workbench.charts.sparsity import tensor_sparsity
 from workbench.charts.tradeoff import tradeoff_points
 from workbench.charts.weights import BINS, threshold_of, weight_numbers
 from workbench.core.edit import set_knobs
+from workbench.core.measurement import MetricInfo
 from workbench.core.recipe import Retraining
 
 
@@ -125,3 +126,12 @@ def test_each_point_says_its_setting_and_where_a_retraining_started(snapshot):
     assert points[2].words == (
         "Sparsity 50.0%, Weight bits 4, 1 overrides, 2 epochs from the last retraining"
     )
+
+
+@pytest.mark.parametrize("name", ["accuracy", "tradeoff"])
+def test_an_error_says_that_less_is_better(snapshot, name):
+    error = MetricInfo("mean_absolute_error", False, is_accuracy=False)
+    axis = charts[name](replace(snapshot, lang="en", metric=error))["layout"]["yaxis"]
+    assert axis["title"]["text"] == "mean absolute error (less is better)"
+    axis = charts[name](replace(snapshot, lang="en"))["layout"]["yaxis"]
+    assert axis["title"]["text"] == "accuracy"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import AFTER, BEFORE, ORIGINAL, axis, figure
-from workbench.text import named, say
+from workbench.charts.style import AFTER, BEFORE, ORIGINAL, figure, score_axis
+from workbench.text import say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
@@ -81,12 +81,10 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
         }
         for bar in bars
     ]
-    name = snapshot.metric.name if snapshot.metric else "accuracy"
-    title = named(f"metric.{name}", lang)
     return figure(
         data,
         {"type": "category", "automargin": True, "range": [-0.5, len(bars) - 0.2]},
-        axis(title, tickformat=".1%" if is_fraction else ".4g", range=_range(bars)),
+        score_axis(snapshot.metric, lang, _range(bars)),
         showlegend=False,
     )
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.charts import PlotlyJSON
+    from workbench.core.measurement import MetricInfo
     from workbench.core.recipe import Recipe
 
 ORIGINAL = "var(--wb-original)"
@@ -72,6 +73,17 @@ def soft(colour: str) -> str:
 def axis(title: str, **more: Any) -> PlotlyJSON:
     """An axis with its title, which carries the unit."""
     return {"title": {"text": title, "standoff": 8}, "automargin": True} | more
+
+
+def score_axis(
+    metric: MetricInfo | None, lang: str, ends: Sequence[float]
+) -> PlotlyJSON:
+    """The axis of the score, which says where less is better."""
+    title = named(f"metric.{metric.name if metric else 'accuracy'}", lang)
+    if metric is not None and not metric.higher_is_better:
+        title = say("chart.less_is_better", lang, name=title)
+    form = ".1%" if metric is None or metric.is_accuracy else ".4g"
+    return axis(title, tickformat=form, range=list(ends))
 
 
 def figure(

@@ -14,10 +14,11 @@ from workbench.charts.style import (
     axis,
     figure,
     line_at,
+    score_axis,
     soft,
     summary,
 )
-from workbench.text import named, say
+from workbench.text import say
 
 if TYPE_CHECKING:
     from workbench.charts import PlotlyJSON
@@ -109,15 +110,10 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
         label = say("chart.tradeoff.budget", lang)
         line, words = line_at(snapshot.budget / KILOBYTE, BUDGET, label)
         layout = {"shapes": [line], "annotations": [words]}
-    name = snapshot.metric.name if snapshot.metric else "accuracy"
     return figure(
         data,
         axis(say("chart.tradeoff.x", lang), rangemode="tozero"),
-        axis(
-            named(f"metric.{name}", lang),
-            tickformat=".1%" if is_fraction else ".4g",
-            range=_range(points),
-        ),
+        score_axis(snapshot.metric, lang, _range(points)),
         **layout,
     )
 
