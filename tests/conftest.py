@@ -1,6 +1,7 @@
 """Settings that every test shares."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # No deadline: a busy machine must not fail a test. No chance: a failure repeats.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def same_weights() -> None:
+    """New models begin alike, whatever ran before on the same worker."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 # What takes longest begins first, so that two workers end together.
