@@ -103,7 +103,7 @@ def test_kernels_that_add_up_are_one_layer():
     every, masks = np.hstack([*rows, np.ones((ROWS, 1))]), np.dstack(kept)
     for output in range(OUTPUTS):
         own = np.append(masks[0, output], True)
-        aim = sum(given)[0, :, output]
+        aim = np.sum(given, axis=0)[0, :, output]
         wanted, *_ = np.linalg.lstsq(every[:, own], aim, rcond=None)
         np.testing.assert_allclose(made[:, output], every[:, own] @ wanted, atol=0.02)
 

@@ -109,7 +109,9 @@ class Inputs:
     def grams(self, stage, network):
         self.runs += 1
         yield
-        return dict.fromkeys(stage, site(Bias("bias")).current)
+        current = site(Bias("bias")).current
+        assert current is not None
+        return dict.fromkeys(stage, current)
 
 
 def test_what_came_of_a_network_is_kept(monkeypatch):

@@ -44,6 +44,8 @@ def test_batch_norm_in_between_is_told():
     rng = np.random.default_rng(0)
     norm.set_weights([rng.uniform(0.5, 2, 4) for _ in range(4)])
     after = following(model)["own"]
+    assert after.scale is not None
+    assert after.offset is not None
     z = rng.normal(size=(6, 1, 1, 4)).astype(np.float32)
     np.testing.assert_allclose(
         z * after.scale + after.offset, np.array(norm(z)), atol=1e-5

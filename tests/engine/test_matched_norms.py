@@ -36,10 +36,12 @@ def two_norms():
     rng = np.random.default_rng(4)
     for layer in model.layers:
         if isinstance(layer, L.BatchNormalization):
-            layer.moving_mean.assign(rng.normal(size=layer.moving_mean.shape))
-            layer.moving_variance.assign(
-                rng.uniform(0.5, 2, layer.moving_variance.shape)
+            gamma, beta, *_ = layer.get_weights()
+            mean, variance = (
+                rng.normal(size=beta.shape),
+                rng.uniform(0.5, 2, beta.shape),
             )
+            layer.set_weights([gamma, beta, mean, variance])
     x = rng.normal(1, 2, (150, 8, 8, 2)).astype(np.float32)
     y = predict(model, x).argmax(1)
     data = {"x_train": x, "y_train": y, "x_test": x[:40], "y_test": y[:40]}
@@ -106,6 +108,7 @@ def test_what_is_saved_has_the_new_statistics(session, tmp_path):
     session.edit(MATCHED)
     session.save(tmp_path / "out", ("keras",))
     opened = keras.saving.load_model(tmp_path / "out" / "model.keras")
+    assert isinstance(opened, keras.Model)
     for path, values in session.before.network.others.items():
         layer, _, name = path.partition("/")
         found = getattr(opened.get_layer(layer), name)
