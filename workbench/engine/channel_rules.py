@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from workbench.engine.outputs import activation_of
+from workbench.engine.rules import is_usual, rule_for
 from workbench.engine.sites import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 
 if TYPE_CHECKING:
@@ -69,31 +70,13 @@ def outputs_of(call: Call, inputs: list[Channels], labels: Labels) -> list[Chann
     operation = call.operation
     if isinstance(operation, _RECURRENT):
         return _recurrent(call, inputs, labels)
-    rule = _rule(operation)
-    if rule is not None and len(call.outputs) == 1 and _is_usual(operation):
+    rule = rule_for(operation, _RULES, _BY_NAME)
+    if rule is not None and len(call.outputs) == 1 and is_usual(operation):
         made = rule(call, inputs, labels)
         if len(made) == len(labels.held(call.specs[0].shape)):
             return [made]
         inputs = [*inputs, made]
     return _mixed(call, inputs, labels)
-
-
-def _rule(operation: Any) -> Rule | None:
-    if isinstance(operation, keras.Layer):
-        return next((r for kinds, r in _RULES if isinstance(operation, kinds)), None)
-    name = type(operation).__name__
-    if name in _SUM_OPERATIONS:
-        return _summed
-    if name == "Concatenate":
-        return _concatenated
-    return _passed if name in _PASSING_OPERATIONS else None
-
-
-def _is_usual(layer: Any) -> bool:
-    """Whether channels are a layer's last axis and its kernel is as it was made."""
-    is_last = getattr(layer, "data_format", None) in {None, "channels_last"}
-    is_plain = getattr(layer, "quantization_mode", None) is None
-    return is_last and is_plain and not getattr(layer, "lora_enabled", False)
 
 
 def _mixed(call: Call, inputs: Sequence[Channels], labels: Labels) -> list[Channels]:
@@ -226,7 +209,11 @@ def _in_time(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
     """A layer at each step; only such as keep the last axis the last."""
     layer: Any = call.operation
     inner = layer.layer
-    rule = _rule(inner) if isinstance(inner, _IN_TIME) and _is_usual(inner) else None
+    rule = (
+        rule_for(inner, _RULES, _BY_NAME)
+        if isinstance(inner, _IN_TIME) and is_usual(inner)
+        else None
+    )
     if rule is None:
         labels.hold(inputs[0])
         return labels.held(call.specs[0].shape)
@@ -300,3 +287,8 @@ _IN_TIME = (
     *(_L.Dense, _L.Activation, _L.BatchNormalization, *CONVOLUTIONS, *DEPTHWISE),
     *PASSING,
 )
+_BY_NAME: dict[str, Rule] = {
+    **dict.fromkeys(_PASSING_OPERATIONS, _passed),
+    **dict.fromkeys(_SUM_OPERATIONS, _summed),
+    "Concatenate": _concatenated,
+}

@@ -20,6 +20,7 @@ from workbench.engine.channel_rules import PASSING
 from workbench.engine.graph import flatten
 from workbench.engine.layers import variables
 from workbench.engine.outputs import activation_of
+from workbench.engine.rules import is_usual, rule_for
 from workbench.engine.sites import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def _outputs_of(call: Call, inputs: list[Channels], scales: Scales) -> list[Chan
         # Its gates bound what it makes; what it takes may have any scale.
         scales.mark(operation.cell.kernel, 0, inputs[0], "takes")
         return [scales.labels.held(spec.shape) for spec in call.specs]
-    rule = _rule(operation)
-    if rule is not None and len(call.outputs) == 1 and _is_usual(operation):
+    rule = rule_for(operation, _RULES, _BY_NAME)
+    if rule is not None and len(call.outputs) == 1 and is_usual(operation):
         made = rule(call, inputs, scales)
         if len(made) == len(scales.labels.held(call.specs[0].shape)):
             return [made]
@@ -121,23 +122,6 @@ def _outputs_of(call: Call, inputs: list[Channels], scales: Scales) -> list[Chan
     for channels in inputs:
         scales.labels.hold(channels)
     return [scales.labels.held(spec.shape) for spec in call.specs]
-
-
-def _rule(operation: Any) -> Rule | None:
-    if isinstance(operation, keras.Layer):
-        return next((r for kinds, r in _RULES if isinstance(operation, kinds)), None)
-    name = type(operation).__name__
-    if name in _TIED_OPERATIONS:
-        return _summed
-    if name == "Concatenate":
-        return _concatenated
-    return _passed if name in _OPERATIONS else None
-
-
-def _is_usual(layer: Any) -> bool:
-    is_last = getattr(layer, "data_format", None) in {None, "channels_last"}
-    is_plain = getattr(layer, "quantization_mode", None) is None
-    return is_last and is_plain and not getattr(layer, "lora_enabled", False)
 
 
 def _activated(operation: Any, channels: Channels, scales: Scales) -> Channels:
@@ -272,7 +256,11 @@ def _tied(inputs: list[Channels], scales: Scales) -> Channels:
 def _in_time(call: Call, inputs: list[Channels], scales: Scales) -> Channels:
     layer: Any = call.operation
     inner = layer.layer
-    rule = _rule(inner) if isinstance(inner, _IN_TIME) and _is_usual(inner) else None
+    rule = (
+        rule_for(inner, _RULES, _BY_NAME)
+        if isinstance(inner, _IN_TIME) and is_usual(inner)
+        else None
+    )
     if rule is None:
         scales.labels.hold(inputs[0])
         return scales.labels.held(call.specs[0].shape)
@@ -298,3 +286,8 @@ _RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
     (PASSING, _passed),
 )
 _IN_TIME = (_L.Dense, _L.Activation, _L.BatchNormalization, *CONVOLUTIONS, *DEPTHWISE)
+_BY_NAME: dict[str, Rule] = {
+    **dict.fromkeys(_OPERATIONS, _passed),
+    **dict.fromkeys(_TIED_OPERATIONS, _summed),
+    "Concatenate": _concatenated,
+}
