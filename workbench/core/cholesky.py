@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
+
+from workbench.core.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_compiled: Any = njit(
+_compiled: Any = compiled(
     nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"}
 )
 _ROWS = 32

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+from workbench.core.compiled import compiled
+
+_compiled: Any = compiled(nogil=True, cache=True, error_model="numpy")
 _STRIP = 4096
 _ROUNDS = 100
 

@@ -18,9 +18,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
-_compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+from workbench.core.compiled import compiled
+
+_compiled: Any = compiled(nogil=True, cache=True, error_model="numpy")
 
 LOW, HIGH, PLACE, WINDOW, DECODES = range(5)
 # Probabilities have 16 bits where they are coded and 22 where they are kept.

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import finalize
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
+from workbench.core.compiled import compiled
 from workbench.core.fused import in_parts
 from workbench.core.inverse import inverses_of
 
@@ -32,7 +32,7 @@ _BLOCK = 32
 _FOUR = 4
 # Multiplications below which threads take longer to start than they save.
 _SMALL = 2_000_000
-_compiled: Any = njit(
+_compiled: Any = compiled(
     nogil=True, cache=True, error_model="numpy", fastmath={"contract"}
 )
 # Its own types leave the result open.

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
-_exact: Any = njit(nogil=True, cache=True, error_model="numpy")
+from workbench.core.compiled import compiled
+
+_exact: Any = compiled(nogil=True, cache=True, error_model="numpy")
 # Its own types leave arrays of any kind open.
 _place: Any = np.searchsorted
 

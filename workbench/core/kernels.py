@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
-_exact: Any = njit(nogil=True, cache=True, error_model="numpy")
-_summing: Any = njit(
+from workbench.core.compiled import compiled
+
+_exact: Any = compiled(nogil=True, cache=True, error_model="numpy")
+_summing: Any = compiled(
     nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "nsz"}
 )
 _STRIP = 4096

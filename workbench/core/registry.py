@@ -10,6 +10,7 @@ import pkgutil
 import threading
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from workbench.core.errors import UserError
@@ -56,7 +57,9 @@ class Registry(Generic[T]):
         Raises:
             UserError: If there is none.
         """
-        self._find()
+        self._find_file(name)
+        if name not in self._entries:
+            self._find()
         if name not in self._entries:
             known = ", ".join(self)
             raise UserError(f"registry.{self._noun}", received=name, known=known)
@@ -74,6 +77,15 @@ class Registry(Generic[T]):
 
     def _home(self, name: str) -> tuple[str, str]:
         return str(getattr(self._entries[name], "__module__", "")), name
+
+    def _find_file(self, name: str) -> None:
+        """Import the file of a name alone: all of them take a while."""
+        if name in self._entries or not name.isidentifier():
+            return
+        import_module(self._package)
+        file = f"{self._package}.{name}"
+        if find_spec(file) is not None:
+            import_module(file)
 
     def _find(self) -> None:
         with self._lock:

@@ -1,0 +1,46 @@
+"""Loops are compiled when they are called first, and Numba is loaded then."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from workbench.core.compiled import Loop, compiled
+
+_ours = compiled(nogil=True)
+
+
+@_ours
+def _sum_of_squares(values):
+    total = 0.0
+    for value in values:
+        total += _square(value)
+    return total
+
+
+@_ours
+def _square(value):
+    return value * value
+
+
+def test_loops_that_call_each_other_are_compiled_together():
+    first = _sum_of_squares
+    assert isinstance(first, Loop)
+    with ThreadPoolExecutor(4) as pool:
+        sums = list(pool.map(first, [np.arange(4.0)] * 8))
+    assert sums == [14.0] * 8
+    assert hasattr(_sum_of_squares, "py_func")
+    assert hasattr(_square, "py_func")
+    assert first(np.arange(3.0)) == 5.0
+
+
+def test_nothing_is_compiled_for_a_look_at_weights():
+    code = (
+        "import sys; import workbench.charts.weights, workbench.core.reconstruction, "
+        "workbench.core.feedback; print('numba' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert done.stdout.split() == ["False"]
