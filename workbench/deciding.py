@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from workbench.core.coded import stream_bytes
 from workbench.core.fit import Fit
 from workbench.core.levels import Survey
+from workbench.core.network import Network
+from workbench.export.wbz import predicted
 from workbench.making import compressed, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from workbench.core.decision import Decision
-    from workbench.core.network import Network
     from workbench.core.snapshot import Outcome
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
@@ -35,8 +35,7 @@ def surveying(session: Session, task: Task) -> Iterator[Delivery]:
 
 
 def _surveying(session: Session, task: Task) -> Iterator[Delivery]:
-    others = stream_bytes([], session.workload.others.values())
-    survey = Survey(session.sites, session.weights, others)
+    survey = survey_of(session)
     for done in survey.run():
         if task.is_cancelled:
             yield session.saying("wish.stopped")
@@ -46,10 +45,16 @@ def _surveying(session: Session, task: Task) -> Iterator[Delivery]:
     yield session.saying("")
 
 
+def survey_of(session: Session) -> Survey:
+    """The levels to try for a session's model; nothing runs yet."""
+    others = _file_bytes(session, Network({}, {}))
+    return Survey(session.sites, session.weights, others)
+
+
 def fitting(
     session: Session, outcome: Outcome
 ) -> Generator[Delivery, None, tuple[Decision, Network] | None]:
-    """Decide again, until what the stream takes fits the bytes that are wished for.
+    """Decide again, until what the file takes fits the bytes that are wished for.
 
     Args:
         session: Whose wish it is.
@@ -97,6 +102,10 @@ def _nothing() -> None:
 
 
 def _coded(session: Session, network: Network) -> tuple[int, int]:
-    """Bytes of a network in the stream, and of all in it that is no kernel."""
-    others = {**session.workload.others, **(network.others or {})}.values()
-    return stream_bytes(network.tensors.values(), others), stream_bytes([], others)
+    """Bytes of a network in its file, and of all in it that is no kernel."""
+    bare = replace(network, tensors={}, digests={})
+    return _file_bytes(session, network), _file_bytes(session, bare)
+
+
+def _file_bytes(session: Session, network: Network) -> int:
+    return round(predicted(session.workload, network).value)

@@ -22,18 +22,18 @@ def test_the_slider_asks_and_says_what_was_decided():
     assert (slider.value, note.value) == (OFF, "")
     assert session.original_sizes is not None
     whole = session.original_sizes.float32.value
-    slider.value = 4
-    assert session.recipe.wish == Wish(nbytes=round(whole / 4))
+    slider.value = 2
+    assert session.recipe.wish == Wish(nbytes=round(whole / 2))
     assert session.before.network.sparsity > 0
-    said = f"The stream takes {size(session.decision.nbytes)}."
+    said = f"The file takes {size(session.decision.nbytes)}."
     assert note.value.startswith(said)
     assert f"add up to {session.decision.error:.1%}" in note.value
     gap = session.before.measurement.difference
     assert f"Measured: {points(gap, session.workload.metric.info, 'en')}" in note.value
     session.lang = "zh"
-    assert note.value.startswith("编码流为")
+    assert note.value.startswith("文件为")
     assert "实测" in note.value
-    assert slider.value == 4
+    assert slider.value == 2
     session.edit(replace(session.recipe, wish=Wish(nbytes=round(whole / 8), bits=(4,))))
     assert slider.value == 8
     slider.value = 6

@@ -1,23 +1,25 @@
 """One wish over all tensors: what a sparsity or a size costs, without training.
 
 Levels are tried on training data and the result is measured on test data. A size is
-that of the stream which decodes to the model: weights, biases, scales and tables. What
-may be lost is judged by the mean over several draws of the calibration samples.
+that of the file which decodes to the model: weights, biases, scales, tables and the
+architecture. What may be lost is judged by the mean over several draws of the
+calibration samples.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
 from workbench.bench.benchmark import Result, benchmarks
-from workbench.core.bitstream import encode
-from workbench.core.coded import stream_bytes
 from workbench.core.decision import decide
-from workbench.core.levels import Survey
 from workbench.core.recipe import Recipe
 from workbench.core.wish import Wish
+from workbench.deciding import survey_of
+from workbench.export.artifact import ExportJob, exporters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +79,7 @@ def _opened(model: str, seed: int) -> Session:
 def _timed(session: Session, model: str) -> Iterator[Result]:
     """Try the levels, then decide for many sizes as a moving slider does."""
     start = time.perf_counter()
-    others = stream_bytes([], session.workload.others.values())
-    survey = Survey(session.sites, session.weights, others)
+    survey = survey_of(session)
     for _ in survey.run():
         pass
     database = survey.database
@@ -103,7 +104,7 @@ def _sizes(session: Session, model: str, ratios: tuple[int, ...]) -> Iterator[Re
     whole = session.original_sizes.float32.value
     for ratio in ratios:
         _ask(session, ratio)
-        name, found = f"{model}.{ratio}x", _stream(session)
+        name, found = f"{model}.{ratio}x", _file_bytes(session)
         yield Result(f"{name}.ratio", whole / found, float(ratio), "x", is_limit=False)
         unused = 100 * (1 - found * ratio / whole)
         yield Result(f"{name}.unused", unused, UNUSED_PERCENT, "percent")
@@ -120,11 +121,12 @@ def _ask(session: Session, ratio: float) -> None:
     session.edit(Recipe(wish=_wish(session, ratio), seed=session.recipe.seed))
 
 
-def _stream(session: Session) -> int:
-    """Bytes of the stream of what is on the screen, written whole."""
-    network = session.before.network
-    others = session.workload.others | (network.others or {})
-    return len(encode([*network.tensors.values(), *others.values()]))
+def _file_bytes(session: Session) -> int:
+    """Bytes of the file of what is on the screen, written and read back."""
+    before = session.before
+    with tempfile.TemporaryDirectory() as name:
+        job = ExportJob(session.workload, before.network, before.recipe, Path(name))
+        return round(exporters["wbz"](job).bytes.value)
 
 
 def _lost(session: Session) -> float:

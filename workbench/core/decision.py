@@ -14,7 +14,8 @@ import numpy as np
 
 from workbench.core.edit import EVERYTHING
 from workbench.core.frontier import Frontier, frontier
-from workbench.core.levels import FLOAT_BITS, Database, Level
+from workbench.core.level import FLOAT_BITS, Level, between
+from workbench.core.levels import Database
 from workbench.core.plan import Choice, Plan
 from workbench.core.step import CODING, PRUNING, steps
 
@@ -31,7 +32,7 @@ class Decision:
 
     Attributes:
         recipe: With a decided plan for each kernel of the database.
-        nbytes: Bytes of the whole model in the stream.
+        nbytes: Bytes of the whole model in an entropy-coded file.
         error: Predicted: the sum of the layers' relative errors.
         is_coded: Whether `nbytes` were coded; else they are estimated.
     """
@@ -71,14 +72,12 @@ def decide(recipe: Recipe, database: Database, nbytes: float | None = None) -> D
     allowed = tuple(
         _allowed(levels, own[path], wish) for path, levels in database.levels.items()
     )
-    answers = _answers(database, allowed, is_size=wish.nbytes is not None)
-    point = answers.point(
-        _budget(wish, database) if nbytes is None else nbytes - database.others
-    )
-    chosen = [
-        levels[number]
-        for levels, number in zip(allowed, answers.levels(point), strict=True)
-    ]
+    cost = "kept" if wish.nbytes is None else "nbytes"
+    answers = _answers(database, allowed, cost)
+    budget = _budget(wish, database) if nbytes is None else nbytes - database.others
+    numbers = answers.levels(answers.point(budget))
+    chosen = [levels[at] for levels, at in zip(allowed, numbers, strict=True)]
+    chosen = _spent(allowed, chosen, budget, cost)
     plans = [
         Plan(path, _steps(level, own[path], wide), is_decided=True)
         for path, level in zip(database.levels, chosen, strict=True)
@@ -103,6 +102,41 @@ def _budget(wish: Wish, database: Database) -> float:
         return wish.nbytes - database.others
     whole = sum(levels[0].kept for levels in database.levels.values())
     return (1.0 - (wish.sparsity or 0.0)) * whole
+
+
+def _spent(
+    allowed: Sequence[tuple[Level, ...]], chosen: list[Level], budget: float, cost: str
+) -> list[Level]:
+    """The levels with what they leave of a budget given to one kernel.
+
+    It goes part of the way to its next level, where this lowers the error most.
+    """
+    left = int(budget) - sum(getattr(level, cost) for level in chosen)
+    best, gain = chosen, 0.0
+    for at, (level, levels) in enumerate(zip(chosen, allowed, strict=True)):
+        more = _next(level, levels)
+        step = getattr(more, cost) - getattr(level, cost) if more else 0
+        if more is None or step <= 0:
+            continue
+        kept = level.kept + int(min(left / step, 1.0) * (more.kept - level.kept))
+        fullest = max(levels, key=lambda one: one.kept)
+        weights = round(fullest.kept / (1 - fullest.sparsity))
+        found = between(more, level, kept, weights)
+        if kept > level.kept and level.error - found.error > gain:
+            gain = level.error - found.error
+            best = [*chosen[:at], found, *chosen[at + 1 :]]
+    return best
+
+
+def _next(level: Level, levels: Sequence[Level]) -> Level | None:
+    """The level of the same kind that keeps a little more."""
+    kind = (level.bits, level.granularity)
+    more = [
+        one
+        for one in levels
+        if (one.bits, one.granularity) == kind and one.kept > level.kept
+    ]
+    return min(more, key=lambda one: one.kept, default=None)
 
 
 def _own(narrow: Iterable[Plan], path: str) -> dict[str, Choice]:
@@ -195,14 +229,13 @@ def _pruning(choices: Iterable[Choice]) -> set[str]:
 
 
 def _answers(
-    database: Database, allowed: tuple[tuple[Level, ...], ...], *, is_size: bool
+    database: Database, allowed: tuple[tuple[Level, ...], ...], cost: str
 ) -> Frontier:
     """The answers to every budget; kept until other levels are open."""
-    key = (allowed, is_size)
+    key = (allowed, cost)
     known = _known.get(database)
     if known is not None and known[0] == key:
         return known[1]
-    cost = "nbytes" if is_size else "kept"
     found = frontier(
         [np.array([getattr(one, cost) for one in own], float) for own in allowed],
         [np.array([one.error for one in own], float) for own in allowed],
@@ -212,5 +245,5 @@ def _answers(
 
 
 _known: WeakKeyDictionary[
-    Database, tuple[tuple[tuple[tuple[Level, ...], ...], bool], Frontier]
+    Database, tuple[tuple[tuple[tuple[Level, ...], ...], str], Frontier]
 ] = WeakKeyDictionary()

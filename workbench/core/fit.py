@@ -1,7 +1,7 @@
 """Bring what was decided to the bytes that are wished for, by coding it.
 
 Sizes in a database are estimates: of some rows, of layers repaired by themselves. So a
-decision is coded, and decided again for what its stream takes more or less, until one
+decision is coded, and decided again for what its file takes more or less, until one
 fits that leaves nearly nothing unused.
 """
 
@@ -52,7 +52,7 @@ class Fit:
         return wish.nbytes
 
     def coded(self, decision: Decision, nbytes: int, others: int) -> Decision | None:
-        """Take down what the stream of a decision takes.
+        """Take down what the file of a decision takes.
 
         Args:
             decision: With what was estimated.

@@ -4,8 +4,7 @@ A level is a share of pruned weights and a bit width. Its size is that in the st
 its error that of the layer, relative to what it makes: with ``dW`` the change of its
 weights and ``H`` the second moments of its inputs, ``tr(dW H dW^T) / tr(W H W^T)``.
 Where the inputs are not known, ``||dW||^2 / ||W||^2`` stands for it. Large kernels are
-tried on some of their outputs, evenly drawn. What lies between two sparsities that are
-tried is interpolated: sizes by the weights that are kept, errors on both logarithms.
+tried on some of their outputs, evenly drawn.
 
 Sources: Frantar and Alistarh 2022, arXiv 2201.13096 and 2208.11580.
 """
@@ -13,8 +12,7 @@ Sources: Frantar and Alistarh 2022, arXiv 2201.13096 and 2208.11580.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
-from math import log
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +20,7 @@ import numpy as np
 from workbench.core.coded import coded_bytes
 from workbench.core.codes import Affine
 from workbench.core.layout import Layout
-from workbench.core.plan import Choice
+from workbench.core.level import Level, choices_of, filled, pruning_of
 from workbench.core.step import steps
 from workbench.core.tensor import CompressedTensor, Site
 from workbench.core.wish import BITS
@@ -36,42 +34,13 @@ SPARSITIES = (
     *(0.0, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9),
     *(0.92, 0.94, 0.955, 0.97, 0.98, 0.99, 0.995),
 )
-FLOAT_BITS = 32
 # Many scales are dear where few weights are kept; at many bits one scale is no worse.
 _ONE_SCALE_BITS = (5, 4, 3)
-# A level keeps about so many of the weights of the one before it.
-FINENESS = 0.96
-_DIGITS = 6
 # A kernel of more weights is tried on so many of its outputs.
 LARGE = 20_000
 ROWS = 48
 # From so many weights on every other sparsity is tried.
 _MANY = 2_000_000
-
-
-@dataclass(frozen=True)
-class Level:
-    """One setting of one kernel.
-
-    Attributes:
-        sparsity: Fraction of its weights that are pruned.
-        bits: Bit width; 32 leaves the kept weights as they are refitted.
-        granularity: One scale per ``channel`` or one per ``tensor``.
-        nbytes: Estimated bytes in the stream, tables included.
-        kept: Number of weights that are not pruned.
-        error: What the layer loses, relative to what it makes.
-    """
-
-    sparsity: float
-    bits: int
-    granularity: str
-    nbytes: int
-    kept: int
-    error: float
-
-    def choices(self) -> tuple[Choice, ...]:
-        """The steps that bring a kernel to it."""
-        return _choices(self.sparsity, self.bits, self.granularity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,71 +100,9 @@ class Survey:
         yield 1.0
 
 
-def filled(levels: Sequence[Level], weights: int) -> tuple[Level, ...]:
-    """Levels and those between neighbours, by bit width and granularity.
-
-    Args:
-        levels: Of one kernel, by rising sparsity.
-        weights: How many it has.
-    """
-    kinds: dict[tuple[int, str], list[Level]] = {}
-    for level in levels:
-        kinds.setdefault((level.bits, level.granularity), []).append(level)
-    found: list[Level] = []
-    for kind in kinds.values():
-        for one, two in pairwise(kind):
-            found += [one, *_between(one, two, weights)]
-        found.append(kind[-1])
-    return tuple(found)
-
-
-def _between(one: Level, two: Level, weights: int) -> Iterator[Level]:
-    """Levels between two of one kind."""
-    fewest = max(two.kept, 1)
-    steps = round(log(max(one.kept, 1) / fewest) / -log(FINENESS))
-    last = one.kept
-    for step in range(1, steps):
-        kept = round(one.kept * (fewest / one.kept) ** (step / steps))
-        if not two.kept < kept < last:
-            continue
-        last = kept
-        part = (one.kept - kept) / (one.kept - two.kept)
-        rise = two.error / one.error if one.error > 0 < two.error else 0.0
-        error = one.error * rise ** (step / steps) if rise else part * two.error
-        yield replace(
-            one,
-            sparsity=round(1 - kept / weights, _DIGITS),
-            nbytes=round(one.nbytes + part * (two.nbytes - one.nbytes)),
-            kept=kept,
-            error=error,
-        )
-
-
-def _choices(sparsity: float, bits: int, granularity: str) -> tuple[Choice, ...]:
-    made: list[Choice] = []
-    if sparsity:
-        made.append(_pruning(sparsity))
-        made.append(Choice.of("reconstruct"))
-    if bits < FLOAT_BITS:
-        made.append(
-            Choice.of(
-                "uniform",
-                bits=bits,
-                granularity=granularity,
-                range="mse",
-                rounding="feedback",
-            )
-        )
-    return tuple(made)
-
-
-def _pruning(sparsity: float) -> Choice:
-    return Choice.of("obs", sparsity=sparsity, scope="tensor")
-
-
 def _tried(site: Site, weights: NDArray[np.float32], sparsity: float) -> list[Level]:
     """The levels of one sparsity."""
-    chooser = steps["obs"](**dict(_pruning(sparsity).values))
+    chooser = steps["obs"](**dict(pruning_of(sparsity).values))
     whole = chooser.apply(CompressedTensor.of(weights), site)
     place, tensor = _part(site, whole)
     chain = [steps["reconstruct"]()] if site.gram is not None and sparsity else []
@@ -208,7 +115,7 @@ def _tried(site: Site, weights: NDArray[np.float32], sparsity: float) -> list[Le
         if granularity == "tensor" and bits not in _ONE_SCALE_BITS:
             continue
         made = tensor
-        for choice in _choices(0.0, bits, granularity):
+        for choice in choices_of(0.0, bits, granularity):
             step = steps[choice.name](**dict(choice.values))
             step = step if site.gram is not None else step.plain() or step
             made = step.apply(tensor, place)

@@ -18,7 +18,8 @@ class Wish:
     """What all tensors together are wished to come to; either a size or a sparsity.
 
     Attributes:
-        nbytes: Bytes of the whole model's stream, all variables included.
+        nbytes: Bytes of the whole model in an entropy-coded file: all variables, and
+            the architecture.
         sparsity: Fraction of the kernels' weights to prune, 0 to 1.
         bits: Bit widths that may be chosen, of `BITS`, 32 for float; none means all of
             them for a size, and 32 for a sparsity.
