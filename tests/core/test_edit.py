@@ -120,7 +120,7 @@ def test_repair_covers_pruning_and_whatever_is_rounded_then_or_later():
     assert wide_knobs(repaired, "uniform") is None
     coded = wide_knobs(set_bits(repaired, "uniform", 4), "uniform")
     assert coded is not None
-    assert (coded["rounding"], coded["range"]) == ("feedback", "mse")
+    assert (coded["rounding"], coded["range"]) == ("adaptive", "mse")
     before = set_bits(pruned, "uniform", 4)
     assert set_repair(before, is_on=True) == set_bits(repaired, "uniform", 4)
     back = set_repair(set_repair(before, is_on=True), is_on=False)
@@ -133,16 +133,16 @@ def test_repair_covers_pruning_and_whatever_is_rounded_then_or_later():
 def test_repair_covers_whichever_step_codes(target):
     recipe = set_knobs(Recipe(), "clustering", target, clusters=8)
     repaired = set_repair(recipe, is_on=True)
-    expected = {"clusters": 8, "granularity": "tensor", "rounding": "feedback"}
+    expected = {"clusters": 8, "granularity": "tensor", "rounding": "adaptive"}
     assert knob_values(repaired, "clustering", PATH) == expected
     ticked = switch_on(set_repair(Recipe(), is_on=True), "clustering", target)
     coded = knob_values(ticked, "clustering", PATH)
     assert coded is not None
-    assert coded["rounding"] == "feedback"
+    assert coded["rounding"] == "adaptive"
     bits = set_bits(set_repair(Recipe(), is_on=True), "uniform", 4, target)
     coded = knob_values(bits, "uniform", PATH)
     assert coded is not None
-    assert (coded["rounding"], coded["range"]) == ("feedback", "mse")
+    assert (coded["rounding"], coded["range"]) == ("adaptive", "mse")
     back = set_repair(repaired, is_on=False)
     assert knob_values(back, "clustering", PATH) == expected | {"rounding": "nearest"}
 

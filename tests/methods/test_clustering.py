@@ -39,7 +39,7 @@ def test_weights_share_so_many_values(clusters, bits, granularity):
     assert [np.unique(part).size for part in parts] == [clusters] * len(parts)
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "feedback"])
+@pytest.mark.parametrize("rounding", ["nearest", "feedback", "adaptive"])
 @pytest.mark.parametrize("granularity", ["tensor", "channel"])
 def test_pruned_weights_stay_zero_and_take_no_cluster(granularity, rounding):
     values = weights(24, 4)

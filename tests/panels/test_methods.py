@@ -145,7 +145,7 @@ def test_a_tick_joins_the_repair(panel, session):
     session.edit(set_repair(Recipe(), is_on=True))
     panel.tick("clustering").value = True
     assert is_repaired(session.recipe)
-    assert panel.control("clustering", "rounding").value == "feedback"
+    assert panel.control("clustering", "rounding").value == "adaptive"
     panel.control("clustering", "rounding").value = "nearest"
     assert panel.control("clustering", "rounding").value == "nearest"
 

@@ -48,4 +48,4 @@ def test_a_preset_keeps_the_repair():
         assert is_repaired(loaded)
         knobs = wide_knobs(loaded, "uniform")
         assert knobs is not None
-        assert knobs["rounding"] == "feedback"
+        assert knobs["rounding"] == "adaptive"

@@ -74,8 +74,8 @@ def inherit(recipe: Recipe, step: str, target: str) -> Recipe:
 def set_repair(recipe: Recipe, *, is_on: bool) -> Recipe:
     """The recipe with one-shot repair of everything, or without.
 
-    Kept weights are refitted, and where weights are coded, rounding passes its errors
-    on, on the range with the least error.
+    Kept weights are refitted, and where weights are coded, rounding is adaptive, on the
+    range with the least error.
     """
     change = set_knobs if is_on else switch_off
     recipe = change(recipe, "reconstruct")
@@ -165,7 +165,7 @@ def _by_hand(recipe: Recipe, step: str, target: str) -> Recipe:
 def _rounding(step: str, *, is_repaired: bool) -> dict[str, Value]:
     """How a step that codes rounds where it is part of a repair, and where not."""
     declared = knobs(steps[step])
-    wished = {"rounding": "feedback", "range": "mse"}
+    wished = {"rounding": "adaptive", "range": "mse"}
     how: dict[str, Value] = {
         name: word
         for name, word in wished.items()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from workbench.core.codebooks import borders, codebook, coded, tables_of
+from workbench.core.descent import in_table
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
 from workbench.core.reconstruction import coded_shift, with_feedback
@@ -36,7 +37,8 @@ class Clustering(TensorStep):
         granularity: One codebook per ``tensor`` or one per ``channel``.
         rounding: Each weight to the ``nearest`` value, or with ``feedback``: its error
             passed on to the ones after it, by what calibration saw, which also says
-            how much an error counts for the clusters.
+            how much an error counts for the clusters; ``adaptive`` goes on from there
+            for as long as the layer's error falls.
     """
 
     name: ClassVar[str] = "clustering"
@@ -45,7 +47,7 @@ class Clustering(TensorStep):
 
     clusters: int = knob(16, low=2, high=256)
     granularity: str = knob("tensor", choices=("tensor", "channel"))
-    rounding: str = knob("nearest", choices=("nearest", "feedback"))
+    rounding: str = knob("nearest", choices=("nearest", "feedback", "adaptive"))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor on its codebook; zeros stay zero, as a mask."""
@@ -53,8 +55,8 @@ class Clustering(TensorStep):
         if not is_kept.all():
             tensor = tensor.masked(is_kept)
         gram = site.current or site.gram
-        if self.rounding == "feedback" and gram is not None:
-            return self._with_feedback(tensor, site, gram)
+        if self.rounding != "nearest" and gram is not None:
+            return self._repaired(tensor, site, gram)
         axes = self._axes(site)
         tables = tables_of(tensor.dense, self.clusters, kept=tensor.mask, axes=axes)
         return tensor.coded(coded(tensor.dense, tables, axes))
@@ -63,7 +65,7 @@ class Clustering(TensorStep):
         """The same with each weight at the nearest value."""
         return replace(self, rounding="nearest")
 
-    def _with_feedback(
+    def _repaired(
         self, tensor: CompressedTensor, site: Site, gram: Gram
     ) -> CompressedTensor:
         layout, axes = Layout.of(site, len(gram.moments)), self._axes(site)
@@ -90,6 +92,9 @@ class Clustering(TensorStep):
             return np.where(kept[group, :, j], found[:, 0], 0.0)
 
         with_feedback(aim, hessian, nearest)
+        if self.rounding == "adaptive":
+            rows = np.stack([book[..., 0] for book in books], axis=-1)
+            codes = in_table(codes, aim, kept, hessian, rows.astype(np.float64))
         made = tensor.coded(codebook(layout.tensor(codes), tables))
         return replace(made, shift=coded_shift(made, tensor, site, gram))
 

@@ -14,6 +14,7 @@ from workbench.core import fused
 from workbench.core.affine import encode, grid_of, integer_type, quantize
 from workbench.core.channels import channels_of
 from workbench.core.codes import Float
+from workbench.core.descent import on_grid
 from workbench.core.feedback import RANGE_FACTORS, round_in_best_range
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
@@ -38,7 +39,8 @@ class Uniform(TensorStep):
         range: ``minmax`` covers every weight, ``mse`` has the least squared error.
         rounding: Each weight to the ``nearest`` grid point, or with ``feedback``: its
             error passed on to the ones after it, by what calibration saw, which also
-            says how much an error counts for the range.
+            says how much an error counts for the range; ``adaptive`` goes on from
+            there for as long as the layer's error falls.
     """
 
     name: ClassVar[str] = "uniform"
@@ -49,13 +51,13 @@ class Uniform(TensorStep):
     symmetric: bool = knob(True)
     granularity: str = knob("channel", choices=("channel", "tensor"))
     range: str = knob("minmax", choices=("minmax", "mse"))
-    rounding: str = knob("nearest", choices=("nearest", "feedback"))
+    rounding: str = knob("nearest", choices=("nearest", "feedback", "adaptive"))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor on its grid; pruned zeros stay zero."""
         gram = site.current or site.gram
-        if self.rounding == "feedback" and gram is not None:
-            return self._with_feedback(tensor, site, gram)
+        if self.rounding != "nearest" and gram is not None:
+            return self._repaired(tensor, site, gram)
         found = self._in_one_pass(tensor, site, threshold=0.0)
         if found is not None:
             return found
@@ -88,7 +90,7 @@ class Uniform(TensorStep):
         """The same with each weight rounded to the nearest grid point."""
         return replace(self, rounding="nearest")
 
-    def _with_feedback(
+    def _repaired(
         self, tensor: CompressedTensor, site: Site, gram: Gram
     ) -> CompressedTensor:
         layout = Layout.of(site, len(gram.moments))
@@ -109,14 +111,18 @@ class Uniform(TensorStep):
             for part in (grid.scale, grid.zero_point)
         )
         spread = replace(grid, scale=scale, zero_point=zero)
-        levels, factors = round_in_best_range(
-            aim,
-            layout.matrices(kept),
-            hessian,
-            spread,
-            RANGE_FACTORS if self.range == "mse" else (1.0,),
-            is_shared=self.granularity == "tensor",
-        )
+        given = aim, layout.matrices(kept), hessian, spread
+        is_shared, is_fixed = self.granularity == "tensor", self.range != "mse"
+        factors = (1.0,) if is_fixed else RANGE_FACTORS
+        levels, factors = round_in_best_range(*given, factors, is_shared=is_shared)
+        if self.rounding == "adaptive":
+            levels, factors = on_grid(
+                levels,
+                *given,
+                factors=factors,
+                is_shared=is_shared,
+                is_fixed=is_fixed,
+            )
         wide = layout.tensor(np.broadcast_to(factors[:, :, None], aim.shape))
         shared = tuple(a for a in range(wide.ndim) if a not in self._axes(site))
         factor = wide.max(axis=shared, keepdims=True)
