@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from workbench.panels.controls import Control
 
 
+# A page of its own is there for certain; a notebook's cell may be run without one.
+PAGE_PATIENCE_S, PATIENCE_S = 10.0, 1.0
 _OF_A_LINK = ("recipe", "budget", "select")
 
 
@@ -83,7 +85,9 @@ class Dashboard(ipywidgets.VBox):
         self, model: Any, data: Any, name: str | None, lang: str, query: dict[str, str]
     ) -> None:
         try:
-            self.session = Session(model, data, name=name, lang=lang, **self._options)
+            patience_s = PAGE_PATIENCE_S if _is_page() else PATIENCE_S
+            options = {"patience_s": patience_s, **self._options}
+            self.session = Session(model, data, name=name, lang=lang, **options)
         except UserError as error:
             message = ipywidgets.HTML(
                 f'<p class="wb-error-note">{escape(error.text(lang))}</p>'
@@ -103,21 +107,25 @@ class Dashboard(ipywidgets.VBox):
         groups, sliders = settings(scope)
         save, saving_group = saving(scope)
         training = retraining(scope)
-        controls = _box("wb-controls", saving_group, *groups, training)
+
+        def box(name: str, *children: ipywidgets.Widget) -> ipywidgets.VBox:
+            return scope.make(ipywidgets.VBox, children, name=name)
+
+        controls = box("wb-controls", saving_group, *groups, training)
         plot = tradeoff(scope)
         plot.add_class("wb-tradeoff")
         weights = live_chart(scope, "weights", "before", "selection", "weights")
         scores = live_chart(scope, "accuracy", "before", "after", "original", "recipe")
         table, zeros, below = layer_table(scope), sparsity(scope), drawers(scope)
-        frame = _box(
+        frame = box(
             "wb-frame",
             topbar(scope, self._demos, self._choose_demo, save),
             verdict(scope),
             controls,
             plot,
-            _box("wb-halves", weights, scores),
+            box("wb-halves", weights, scores),
             status(scope),
-            _box("wb-tables", table, zeros),
+            box("wb-tables", table, zeros),
             below,
             _bottom(scope, sliders),
         )
@@ -191,17 +199,15 @@ def dashboard(model: Any = None, data: Any = None, **options: Any) -> Dashboard:
     return Dashboard(model, data, **options)
 
 
-def _box(name: str, *children: ipywidgets.Widget) -> ipywidgets.VBox:
-    """A box with a class of the stylesheet."""
-    box = ipywidgets.VBox(list(children))
-    box.add_class(name)
-    return box
+def _is_page() -> bool:
+    """Whether this kernel was started for a page of Voilà."""
+    return "VOILA_REQUEST_URL" in os.environ
 
 
 def _notebook_session(model: Any, data: Any) -> str | None:
     """In JupyterLab the session of this notebook; None for a new one."""
     notebook = os.environ.get("JPY_SESSION_NAME")
-    if notebook is None or "VOILA_REQUEST_URL" in os.environ:
+    if notebook is None or _is_page():
         return None
     try:
         return notebook_session(f"{notebook} {model} {data}")
@@ -211,7 +217,7 @@ def _notebook_session(model: Any, data: Any) -> str | None:
 
 def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
     """A phone's bottom bar: chips choose which slider stays in view."""
-    holder = ipywidgets.VBox()
+    holder = scope.make(ipywidgets.VBox)
     chips = []
 
     def choose(name: str) -> None:
@@ -220,12 +226,10 @@ def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
             (chip.add_class if one == name else chip.remove_class)("mod-active")
 
     for name in sliders:
-        chip = ipywidgets.Button()
+        chip = scope.make(ipywidgets.Button, name="wb-chip")
         scope.words(chip, description=f"screen.chip.{name}")
-        chip.add_class("wb-chip")
         chip.on_click(lambda _, name=name: choose(name))
         chips.append(chip)
     choose("sparsity")
-    row = ipywidgets.HBox(chips)
-    row.add_class("wb-chips")
-    return _box("wb-bottom", row, holder)
+    row = scope.make(ipywidgets.HBox, chips, name="wb-chips")
+    return scope.make(ipywidgets.VBox, [row, holder], name="wb-bottom")

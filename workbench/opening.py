@@ -85,6 +85,9 @@ def opening(session: Session, task: Task) -> Iterator[Delivery]:
 
 def _opening(session: Session, task: Task) -> Iterator[Delivery]:
     yield session.saying("session.loading_tensorflow")
+    session.drawn.wait(session.patience_s)
+    session.drawn.set()
+    yield session.bin_new
     from workbench.engine.calibrator import Calibrator
     from workbench.engine.check import check
     from workbench.engine.evaluator import Evaluator

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import UserError
 from workbench.core.store import write_atomic
+from workbench.frontend import HAS_PLOTLY_VARIABLE
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def dashboard(  # noqa: PLR0913 - a command's options
     source = notebook or notebooks() / "dashboard.ipynb"
     if not source.is_file():
         raise UserError("serve.no_notebook", path=source)
-    _prepare_environment(model, data, environment or {})
+    _prepare_environment(model, data, {HAS_PLOTLY_VARIABLE: "1", **(environment or {})})
     from workbench.frontend.voila_server import dashboard_server
 
     def announce(address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,12 @@ class Session(KeptState):
         recipe: Recipe to start a new session with.
         lang: Language of texts, ``en`` or ``zh``.
         is_kept: Whether the session is kept in the user's folder.
+        patience_s: Seconds to wait at most until a page has set `drawn`, before what
+            takes the processor from it: TensorFlow, and numbers for later.
         **options: Further arguments of `open_workload`.
+
+    Attributes:
+        drawn: Set by the page once it shows the model.
 
     Raises:
         UserError: If the model's file cannot be read.
@@ -65,10 +71,12 @@ class Session(KeptState):
         recipe: Recipe | None = None,
         lang: str = "en",
         is_kept: bool = True,
+        patience_s: float = 0.0,
         **options: Any,
     ) -> None:
         """Read the weights at once; the rest follows on the task lane."""
         super().__init__(lang=lang)
+        self.drawn = threading.Event()
         self.demo = model if demo.is_demo(model) else None
         self.model, self.data = demo.located(model, data)
         self.options = options
@@ -85,6 +93,7 @@ class Session(KeptState):
         self.recipe = recipe or Recipe()
         self._timeline = Timeline(self.recipe)
         self.lanes = Lanes(self._fail, _running_loop())
+        self.patience_s = 0.0 if self.lanes.is_inline else patience_s
         is_file = isinstance(self.model, str | Path)
         first = glance(Path(self.model)) if is_file else None
         self._memory = self._remembering(name) if is_kept else None
@@ -249,6 +258,7 @@ class Session(KeptState):
         for task in (self._training, self.task):
             if task is not None:
                 task.cancel()
+        self.drawn.set()
         self.lanes.close()
 
     def preview(self) -> None:
@@ -277,7 +287,7 @@ class Session(KeptState):
 
     def bin_new(self) -> None:
         """Bin kernels that are new, once they are on the screen; for deliveries."""
-        if self._is_unbinned:
+        if self._is_unbinned and self.drawn.is_set():
             self._is_unbinned = False
             made: dict[str, TensorBins] = {}
             self.lanes.wish("bins", lambda: opening.binning(self, made))

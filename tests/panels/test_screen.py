@@ -20,8 +20,9 @@ from workbench.app import Dashboard
 from workbench.core.edit import set_knobs
 from workbench.core.errors import UserError
 from workbench.core.presets import MISTAKES
+from workbench.frontend import HAS_PLOTLY_VARIABLE
 from workbench.panels.address import Address
-from workbench.panels.assets import bring_plotly, bring_stylesheet
+from workbench.panels.assets import PlotlySource, bring_plotly, bring_stylesheet
 from workbench.panels.saving import saving
 from workbench.panels.scope import Scope
 from workbench.session import Session
@@ -59,6 +60,66 @@ def labelled(screen, key):
     return next(w for w in tree(screen) if getattr(w, "description", "") == words)
 
 
+def open_all(screen):
+    """Press every button that opens something."""
+    for widget in list(tree(screen)):
+        if isinstance(widget, ipywidgets.ToggleButton):
+            widget.value = True
+
+
+def test_what_is_closed_is_made_when_it_is_opened_first(screen):
+    before = len(list(tree(screen)))
+    open_all(screen)
+    opened = list(tree(screen))
+    assert len(opened) > 2 * before
+    for pressed in (False, True):
+        labelled(screen, "screen.drawer.methods").value = pressed
+        labelled(screen, "screen.save").value = pressed
+    assert list(tree(screen)) == opened
+
+
+def test_a_page_of_its_own_brings_plotly(dense, monkeypatch):
+    monkeypatch.setenv(HAS_PLOTLY_VARIABLE, "1")
+    bring_plotly().close()
+
+    def sources():
+        return sum(isinstance(w, PlotlySource) for w in registry._instances.values())
+
+    before = sources()
+    shown = Dashboard(dense.model, dense.data, is_kept=False)
+    assert sources() == before
+    shown.close()
+
+
+def test_what_takes_long_waits_until_the_page_has_drawn(dense):
+    async def scene():
+        shown = Dashboard(dense.model, dense.data, is_kept=False, patience_s=60)
+        session = shown.session
+        [chart] = [w for w in tree(shown) if "wb-tradeoff" in classes(w)]
+        # A preview lane would have binned by then.
+        await asyncio.sleep(1)
+        waiting = session.workload, dict(session.bins)
+        chart._handle_custom_msg({"event": "drawn"}, [])
+        while session.workload is None or not session.bins:
+            await asyncio.sleep(0.01)
+        shown.close()
+        return waiting
+
+    assert asyncio.run(asyncio.wait_for(scene(), 60)) == (None, {})
+
+
+def test_a_page_that_never_draws_is_not_waited_for(dense):
+    async def scene():
+        shown = Dashboard(dense.model, dense.data, is_kept=False, patience_s=0.2)
+        while not shown.session.is_calibrated:
+            await asyncio.sleep(0.01)
+        shown.close()
+        left = Dashboard(dense.model, dense.data, is_kept=False, patience_s=1000)
+        left.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
 def test_twenty_languages_leave_no_widget_behind(screen):
     before = held()
     for lang in 10 * ("zh", "en"):
@@ -88,6 +149,8 @@ def said(screen):
 
 def test_another_language_says_what_a_new_screen_would(screen, dense):
     fresh = Dashboard(dense.model, dense.data, lang="zh", is_kept=False)
+    open_all(screen)
+    open_all(fresh)
     screen.session.set(lang="zh")
     assert said(screen) == said(fresh)
     fresh.close()
@@ -101,11 +164,10 @@ def test_another_language_says_what_a_new_screen_would(screen, dense):
         ("screen.format.tflite-int8", True),
         ("screen.format.keras", False),
         ("knob.retraining.epochs", 3),
-        ("screen.drawer.formula", True),
-        ("screen.save", True),
     ],
 )
 def test_what_was_typed_outlives_a_language(screen, key, value):
+    open_all(screen)
     labelled(screen, key).value = value
     screen.session.set(lang="zh")
     assert labelled(screen, key).value == value
@@ -113,10 +175,18 @@ def test_what_was_typed_outlives_a_language(screen, key, value):
     assert labelled(screen, key).value == value
 
 
+@pytest.mark.parametrize("key", ["screen.drawer.formula", "screen.save"])
+def test_what_was_opened_outlives_a_language(screen, key):
+    labelled(screen, key).value = True
+    screen.session.set(lang="zh")
+    assert labelled(screen, key).value
+
+
 def test_a_recipe_that_is_being_written_outlives_a_language(screen):
     def area():
         return next(w for w in tree(screen) if isinstance(w, ipywidgets.Textarea))
 
+    open_all(screen)
     area().value = "version: 1\nplans: ["
     screen.session.set(lang="zh")
     assert area().value == "version: 1\nplans: ["
@@ -200,7 +270,8 @@ def test_a_download_is_packed_by_the_session(dense, tmp_path, monkeypatch):
     scope = Scope(session, Address())
     given = []
     monkeypatch.setattr(scope.address, "download", lambda *what: given.append(what))
-    _, group = saving(scope)
+    toggle, group = saving(scope)
+    toggle.value = True
     words = scope.say("screen.download")
     next(w for w in tree(group) if getattr(w, "description", "") == words).click()
     [(name, content)] = given

@@ -58,11 +58,12 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
     bars = score_bars(snapshot)
     is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
     colours = {"original": ORIGINAL, "before": BEFORE, "after": AFTER}
+    names = {bar.kind: say(f"chart.accuracy.{bar.kind}", lang) for bar in bars}
     data = [
         {
             "type": "scatter",
             "mode": "markers+text",
-            "x": [say(f"chart.accuracy.{bar.kind}", lang)],
+            "x": [names[bar.kind]],
             "y": [bar.score],
             "text": [f"{bar.score:.2%}" if is_fraction else f"{bar.score:.4g}"],
             "textposition": "middle right",
@@ -83,7 +84,15 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
     ]
     return figure(
         data,
-        {"type": "category", "automargin": True, "range": [-0.5, len(bars) - 0.2]},
+        {
+            "type": "category",
+            "automargin": True,
+            "range": [-0.5, len(bars) - 0.2],
+            "tickangle": 0,
+            "tickvals": list(names.values()),
+            # A word a line, or they run into each other on a phone.
+            "ticktext": [name.replace(" ", "<br>") for name in names.values()],
+        },
         score_axis(snapshot.metric, lang, _range(bars)),
         showlegend=False,
     )

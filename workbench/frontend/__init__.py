@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 TEMPLATE = FOLDER / "voila" / "templates" / "workbench"
+# Set for the kernels of a page that loads plotly.js by itself.
+HAS_PLOTLY_VARIABLE = "WORKBENCH_PAGE_HAS_PLOTLY"
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(async )?function|const|class)", re.MULTILINE)
@@ -32,6 +35,11 @@ def module(name: str) -> str:
     _collect(name, order)
     parts = [_IMPORT.sub("", _read(part)) for part in order]
     return "\n".join([*(_EXPORT.sub("", part) for part in parts[:-1]), parts[-1]])
+
+
+def plotly_source() -> Path:
+    """The plotly.js of the plotly package."""
+    return Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 
 
 @cache

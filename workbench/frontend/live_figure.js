@@ -1,9 +1,10 @@
 // A Plotly chart that follows its `figure`: see panels/live_figure.py.
-import { plotlyOfPage } from "./plotly_page.js";
+import { pageIsIdle, plotlyOfPage } from "./plotly_page.js";
 import { colourReader, wantsStillness, watchTheme } from "./theme.js";
 import { resolved, separators, themeTemplate } from "./figure_json.js";
 import { choosable, walkPoints } from "./figure_keys.js";
 import { whenHandRests } from "./hand.js";
+import { inTurn } from "./figure_turns.js";
 
 const CONFIG = { displayModeBar: false, displaylogo: false, showTips: false };
 
@@ -53,20 +54,25 @@ async function render({ model, el, signal }) {
   let look = null;
 
   // One drawing at a time; what came meanwhile is drawn once, the newest only. A
-  // chart that nobody sees (a closed drawer) is drawn when it is opened.
+  // chart that nobody sees (a closed drawer) is drawn when it is opened, and one that
+  // the kernel has not made yet when it comes.
   async function draw() {
-    if (!Plotly || drawing || !wanted || !plot.offsetWidth || signal.aborted) return;
+    const figure = model.get("figure");
+    const isReady = Plotly && figure.data && plot.offsetWidth;
+    if (!isReady || drawing || !wanted || signal.aborted) return;
     drawing = true;
     wanted = false;
-    const figure = model.get("figure");
     look ??= lookOf(plot);
-    const data = resolved(figure.data ?? [], look.colour);
+    const data = resolved(figure.data, look.colour);
     try {
       const config = { ...CONFIG, ...(figure.config ?? {}) };
       const layout = layoutOf(figure, look, model.get("lang"));
       await Plotly.react(plot, data, layout, config);
       // plotly.js gives the element its `on` with the first drawing.
-      if (!el.dataset.drawn) plot.on("plotly_click", clicked);
+      if (!el.dataset.drawn) {
+        plot.on("plotly_click", clicked);
+        void pageIsIdle().then(() => model.send({ event: "drawn" }));
+      }
       plot.tabIndex = choosable(data).length ? 0 : -1;
       el.dataset.drawn = String(Number(el.dataset.drawn ?? 0) + 1);
     } finally {
@@ -78,7 +84,9 @@ async function render({ model, el, signal }) {
   const soon = () => {
     if (asked) return;
     asked = true;
-    whenHandRests(() => requestAnimationFrame(() => ((asked = false), draw())));
+    const act = () => ((asked = false), draw());
+    if (el.dataset.drawn) whenHandRests(() => requestAnimationFrame(act));
+    else inTurn(act, () => model.get("figure").data?.length > 0);
   };
   const redraw = () => {
     wanted = true;
@@ -115,7 +123,7 @@ async function render({ model, el, signal }) {
 
   Plotly = await plotlyOfPage();
   if (signal.aborted) return;
-  await draw();
+  redraw();
   walkPoints({ plot, Plotly, choose, announce: (text) => (voice.textContent = text), signal });
 }
 

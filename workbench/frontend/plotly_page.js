@@ -45,7 +45,8 @@ function promiseOfPage() {
   return globalThis.__workbenchPlotly;
 }
 
-function pageIsIdle() {
+/** When the page has nothing to do. */
+export function pageIsIdle() {
   return new Promise((resolve) => {
     if (globalThis.requestIdleCallback) requestIdleCallback(resolve, { timeout: 500 });
     else setTimeout(resolve, 50);

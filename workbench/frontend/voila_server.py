@@ -7,6 +7,7 @@ of the notebook's folder is served, template and theme are not taken from reques
 from __future__ import annotations
 
 import ipaddress
+import logging
 from typing import TYPE_CHECKING, Any
 
 from tornado.ioloop import IOLoop
@@ -15,7 +16,7 @@ from voila.app import Voila
 from voila.paths import collect_static_paths, collect_template_paths
 
 from workbench.core.errors import UserError
-from workbench.frontend import TEMPLATE
+from workbench.frontend import TEMPLATE, plotly_source
 from workbench.text import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ class DashboardServer(Voila):
     on_listening: Callable[[str], None] | None = None
 
     def setup_template_dirs(self) -> None:
-        """Our template first, then Voilà's base."""
+        """Our template first, then Voilà's base; plotly.js lies beside its scripts."""
         folder = str(TEMPLATE)
         base = collect_template_paths(_APPS, "base", prune=True)
         self.template_paths = [folder, *base]
-        self.static_paths = collect_static_paths(_APPS, "base")
+        self.static_paths = [
+            *collect_static_paths(_APPS, "base"),
+            str(plotly_source().parent),
+        ]
 
     def random_ports(self, port: int, n: int) -> Generator[int, None, None]:
         """The port asked for, then the next ones; an error when none is free."""
@@ -88,6 +92,9 @@ def dashboard_server(
         log_level="ERROR",
     )
     server.on_listening = on_listening
+    # As Jupyter's own server does it: Tornado takes the milliseconds between pings for
+    # seconds, and warns of them.
+    logging.getLogger("tornado").setLevel(server.log_level)
     server.initialize([])
     return server
 

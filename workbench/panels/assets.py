@@ -2,20 +2,20 @@
 
 Both are widgets without a view. Their state reaches a page when they are made, and
 again from the kernel when a page is opened or reloaded, in Voilà and JupyterLab
-alike; so nothing is fetched from anywhere and nothing is sent twice.
+alike; so nothing is fetched from anywhere and nothing is sent twice. The dashboard's
+own page loads plotly.js by itself, while the kernel starts.
 """
 
 from __future__ import annotations
 
 import gzip
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import traitlets
 from anywidget import AnyWidget
 
-from workbench.frontend import module, stylesheet
+from workbench.frontend import module, plotly_source, stylesheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,5 +62,4 @@ def _once(name: str, make: Callable[[], AnyWidget]) -> AnyWidget:
 
 @cache
 def _packed_plotly() -> bytes:
-    source = files("plotly") / "package_data" / "plotly.min.js"
-    return gzip.compress(source.read_bytes(), compresslevel=1, mtime=0)
+    return gzip.compress(plotly_source().read_bytes(), compresslevel=1, mtime=0)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def break_even_note(scope: Scope) -> ipywidgets.Widget:
     """One sentence, for the bit widths that the kernels have now."""
-    note = ipywidgets.HTML()
-    note.add_class("wb-note")
+    note = scope.make(ipywidgets.HTML, name="wb-note")
 
     @scope.watch("before", "lang")
     def update() -> None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from workbench.panels.scope import Scope
 
 FLOAT_BITS = 32
-LABEL_WIDTH = "116px"
+# Of what has a label beside it.
+LOOK: dict[str, Any] = {
+    "layout": {"width": "auto"},
+    "style": {"description_width": "116px"},
+}
 ECHO_SECONDS = 3.0
 
 
@@ -23,7 +27,7 @@ class Control:
     """A control that tells a hand's moves from those of the program.
 
     Args:
-        widget: A widget with a ``value``.
+        widget: A widget with a ``value``, made to look like `LOOK`.
         moved: Called with the new value when the user moved it.
 
     Attributes:
@@ -33,7 +37,6 @@ class Control:
     def __init__(self, widget: Any, moved: Callable[[Any], None]) -> None:
         """Listen to the widget."""
         self.widget = widget
-        widget.layout.width = "auto"
         self._moved = moved
         self._help = self._reason = ""
         self._is_showing = False
@@ -52,10 +55,10 @@ class Control:
 
     def describe(self, label: str, help_text: str) -> None:
         """Say what it sets, and more in its tooltip."""
-        self.widget.style.description_width = LABEL_WIDTH
-        self.widget.description = label
         self._help = help_text
-        self._tell()
+        with self.widget.hold_sync():
+            self.widget.description = label
+            self._tell()
 
     def relabel(self, options: Sequence[tuple[str, Any]]) -> None:
         """Give its choices other words; the values are the same, and so is the chosen.
@@ -121,13 +124,15 @@ def slider(  # noqa: PLR0913  # where it comes from, and what it moves
         high: Largest value on the slider, where that is less than the knob allows.
     """
     top = knob.high if high is None else high
-    widget = ipywidgets.FloatSlider(
+    widget = scope.make(
+        ipywidgets.FloatSlider,
         min=knob.low,
         max=top,
         step=knob.step or 0.001,
         readout_format=".1%" if knob.high <= 1.0 else ".4f",
+        name="wb-slider",
+        **LOOK,
     )
-    widget.add_class("wb-slider")
     return described(scope, f"knob.{step}.{name}", Control(widget, moved))
 
 
@@ -140,8 +145,13 @@ def bit_slider(
     def options() -> list[tuple[str, int]]:
         return [*widths, (scope.say("screen.float"), FLOAT_BITS)]
 
-    widget = ipywidgets.SelectionSlider(options=options(), value=FLOAT_BITS)
-    widget.add_class("wb-slider")
+    widget = scope.make(
+        ipywidgets.SelectionSlider,
+        options=options(),
+        value=FLOAT_BITS,
+        name="wb-slider",
+        **LOOK,
+    )
     control = Control(widget, moved)
     scope.watch("lang", now=False)(lambda: control.relabel(options()))
     return described(scope, f"knob.{step}.bits", control)
@@ -172,7 +182,7 @@ def picker(
     def options() -> list[tuple[str, Any]]:
         return [(scope.name(key), value) for key, value in keys.items()]
 
-    control = Control(ipywidgets.Dropdown(options=options()), moved)
+    control = Control(scope.make(ipywidgets.Dropdown, options=options(), **LOOK), moved)
     scope.watch("lang", now=False)(lambda: control.relabel(options()))
     return control
 
@@ -185,7 +195,8 @@ def number(
     kind = ipywidgets.BoundedIntText
     if knob.kind == "float":
         kind = ipywidgets.BoundedFloatText
-    control = Control(kind(min=knob.low, max=knob.high), moved)
+    widget = scope.make(kind, min=knob.low, max=knob.high, **LOOK)
+    control = Control(widget, moved)
     return described(scope, key, control)
 
 

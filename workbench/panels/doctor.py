@@ -21,7 +21,7 @@ COLUMNS = ("path", "kind", "shape", "share", "macs", "can")
 
 def doctor(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
     """A table over all kernels, and what the recipe skipped."""
-    table = ipywidgets.HTML()
+    table = scope.make(ipywidgets.HTML)
 
     def basis(snapshot: Snapshot) -> tuple[Any, ...]:
         skipped = snapshot.before.network.skipped if snapshot.before else ()

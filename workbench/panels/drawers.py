@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -11,12 +12,8 @@ from workbench.core.edit import default_knobs, set_knobs, wide_knobs
 from workbench.core.knob import Knob, knobs
 from workbench.core.step import steps
 from workbench.panels.controls import choice
-from workbench.panels.doctor import doctor
 from workbench.panels.figures import live_chart, structure
-from workbench.panels.formula import formula
-from workbench.panels.measures import measures
-from workbench.panels.methods import methods
-from workbench.panels.recipe_text import recipe_text
+from workbench.panels.scope import when_opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,26 +37,26 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
     def losses(seen: Toggle) -> ipywidgets.Widget:
         return live_chart(scope, "losses", "progress", seen=seen)
 
-    first = drawer(scope, "doctor", lambda seen: doctor(scope, seen))
+    first = drawer(scope, "doctor", lambda seen: _inside("doctor")(scope, seen))
     last = drawer(scope, "losses", losses)
     _open_when(scope, first, "sites", _has_skipped)
     _open_when(scope, last, "is_retraining", _is_retraining)
-    box = ipywidgets.VBox(
+    return scope.make(
+        ipywidgets.VBox,
         [
             first,
-            drawer(scope, "methods", lambda _: methods(scope)),
+            drawer(scope, "methods", lambda _: _inside("methods")(scope)),
             drawer(scope, "classes", classes),
             drawer(scope, "structure", lambda seen: structure(scope, seen)),
             drawer(scope, "spectrum", spectrum),
             drawer(scope, "quantizer", lambda _: _quantizer(scope)),
-            drawer(scope, "measures", lambda seen: measures(scope, seen)),
-            drawer(scope, "formula", lambda seen: formula(scope, seen)),
-            drawer(scope, "recipe", lambda _: recipe_text(scope)),
+            drawer(scope, "measures", lambda seen: _inside("measures")(scope, seen)),
+            drawer(scope, "formula", lambda seen: _inside("formula")(scope, seen)),
+            drawer(scope, "recipe", lambda _: _inside("recipe_text")(scope)),
             last,
-        ]
+        ],
+        name="wb-drawers",
     )
-    box.add_class("wb-drawers")
-    return box
 
 
 def drawer(
@@ -70,14 +67,23 @@ def drawer(
     Args:
         scope: The session.
         name: Its title is the text ``screen.drawer.NAME``.
-        content: Makes what is in it; gets the button that opens it, since what
-            nobody sees need not be computed.
+        content: Makes what is in it, when it is opened first; gets the button that
+            opens it, since what nobody sees need not be computed.
     """
-    toggle = ipywidgets.ToggleButton()
+    toggle = scope.make(ipywidgets.ToggleButton)
     scope.words(toggle, description=f"screen.drawer.{name}")
-    box = ipywidgets.VBox([toggle, ipywidgets.VBox([content(toggle)])])
-    box.add_class("wb-drawer")
+    box = scope.make(ipywidgets.VBox, [toggle], name="wb-drawer")
+
+    def opened() -> list[ipywidgets.Widget]:
+        return [toggle, scope.make(ipywidgets.VBox, [content(toggle)])]
+
+    when_opened(toggle, box, opened)
     return box
+
+
+def _inside(name: str) -> Callable[..., ipywidgets.Widget]:
+    """The view in a drawer, by its file: what is closed need not be imported."""
+    return getattr(import_module(f"workbench.panels.{name}"), name)
 
 
 def _open_when(
@@ -109,7 +115,8 @@ def _quantizer(scope: Scope) -> ipywidgets.Widget:
         for name, knob in knobs(owner).items():
             if name != "bits":
                 widgets.append(_option(scope, step, name, knob))
-    return ipywidgets.GridBox(
+    return scope.make(
+        ipywidgets.GridBox,
         widgets,
         layout={
             "grid_template_columns": "repeat(auto-fit, minmax(180px, 1fr))",

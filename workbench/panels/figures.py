@@ -33,6 +33,7 @@ def live_chart(
         seen: The button that shows it; None where it is always on the screen.
     """
     live = LiveFigure()
+    live.on_drawn(scope.session.drawn.set)
     scope.words(live, alt=f"screen.alt.{name}")
     draw = charts[name]
     shows_scores = "original" in watched

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 def formula(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
     """Pruning and quantization of the selected tensor, or of the first one."""
-    text = ipywidgets.HTML()
-    text.add_class("wb-math")
+    text = scope.make(ipywidgets.HTML, name="wb-math")
 
     def basis(snapshot: Snapshot) -> tuple[Any, ...]:
         return snapshot.before and snapshot.before.network, snapshot.selection

@@ -92,7 +92,7 @@ def layer_table(scope: Scope) -> ipywidgets.Widget:
     def follow() -> None:
         table.selected = list(session.selection)
 
-    return ipywidgets.VBox([table, _overrides(scope)])
+    return scope.make(ipywidgets.VBox, [table, _overrides(scope)])
 
 
 def _basis(snapshot: Snapshot) -> tuple[Any, ...]:
@@ -165,16 +165,17 @@ def _overrides(scope: Scope) -> ipywidgets.Widget:
             "own bits",
         ),
     )
-    back = ipywidgets.Button(layout={"width": "auto"})
+    back = scope.make(ipywidgets.Button, layout={"width": "auto"})
     scope.words(back, description="screen.inherit")
     back.on_click(lambda _: for_selected(_inherit_all, ""))
-    spare = ipywidgets.Button(layout={"width": "auto"})
+    spare = scope.make(ipywidgets.Button, layout={"width": "auto"})
     scope.words(spare, description="screen.spare")
     spare.on_click(lambda _: for_selected(_spare, ""))
-    title = ipywidgets.HTML()
-    buttons = ipywidgets.HBox([back, spare])
-    group = ipywidgets.VBox([title, sparsity.widget, bits.widget, buttons])
-    group.add_class("wb-group")
+    title = scope.make(ipywidgets.HTML)
+    buttons = scope.make(ipywidgets.HBox, [back, spare])
+    group = scope.make(
+        ipywidgets.VBox, [title, sparsity.widget, bits.widget, buttons], name="wb-group"
+    )
 
     @scope.watch("selection", "before", "recipe", "lang")
     def update() -> None:

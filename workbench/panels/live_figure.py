@@ -7,6 +7,7 @@ Plotly JSON, draws the newest, and shares one plotly.js per page.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -14,7 +15,7 @@ import numpy as np
 import traitlets
 from anywidget import AnyWidget
 
-from workbench.frontend import module
+from workbench.frontend import HAS_PLOTLY_VARIABLE, module
 from workbench.panels.assets import bring_plotly, bring_stylesheet
 from workbench.text import say
 
@@ -80,9 +81,11 @@ class LiveFigure(AnyWidget):
     def __init__(self, **traits: Any) -> None:
         """Set the traits, and see that the page has what a chart needs."""
         bring_stylesheet()
-        bring_plotly()
+        if HAS_PLOTLY_VARIABLE not in os.environ:
+            bring_plotly()
         super().__init__(**traits)
         self._callbacks = ipywidgets.CallbackDispatcher()
+        self._drawn = ipywidgets.CallbackDispatcher()
         self.on_msg(self._receive)
 
     @traitlets.default("stale_text")
@@ -111,6 +114,12 @@ class LiveFigure(AnyWidget):
         """
         self._callbacks.register_callback(callback, remove=remove)
 
+    def on_drawn(self, callback: Callable[[], None]) -> None:
+        """Call ``callback()`` when a page has drawn it first and come to rest."""
+        self._drawn.register_callback(callback)
+
     def _receive(self, _widget: object, content: dict[str, Any], _: object) -> None:
         if content.get("event") == "click":
             self._callbacks(content["customdata"])
+        elif content.get("event") == "drawn":
+            self._drawn()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def measures(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
     """What the present setting takes, by every definition side by side."""
-    text = ipywidgets.HTML()
+    text = scope.make(ipywidgets.HTML)
 
     def basis(snapshot: Snapshot) -> tuple[Any, ...]:
         outcome = snapshot.result

@@ -21,7 +21,14 @@ from workbench.core.errors import UserError
 from workbench.core.gates import whole_of
 from workbench.core.knob import knobs
 from workbench.core.step import steps
-from workbench.panels.controls import Control, choice, described, number, slider
+from workbench.panels.controls import (
+    LOOK,
+    Control,
+    choice,
+    described,
+    number,
+    slider,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +43,7 @@ ELSEWHERE = frozenset(("magnitude", "uniform", "reconstruct", "step_of_bits"))
 
 def methods(scope: Scope) -> ipywidgets.Widget:
     """A group for each method, third parties' too, and for which tensors they are."""
-    note = ipywidgets.HTML()
-    note.add_class("wb-note")
+    note = scope.make(ipywidgets.HTML, name="wb-note")
 
     @scope.watch("selection", "lang")
     def tell() -> None:
@@ -46,15 +52,14 @@ def methods(scope: Scope) -> ipywidgets.Widget:
         note.value = scope.say(key, paths=paths)
 
     groups = [_method(scope, step) for step in steps if step not in ELSEWHERE]
-    grid = ipywidgets.Box(groups)
-    grid.add_class("wb-methods")
-    return ipywidgets.VBox([note, grid])
+    grid = scope.make(ipywidgets.Box, groups, name="wb-methods")
+    return scope.make(ipywidgets.VBox, [note, grid])
 
 
 def _method(scope: Scope, step: str) -> ipywidgets.Widget:
     """The tick of a method, its knobs, and what it does not treat."""
     tick = Control(
-        ipywidgets.Checkbox(indent=False),
+        scope.make(ipywidgets.Checkbox, indent=False, **LOOK),
         lambda is_on: _edit(scope, step, switch_on if is_on else leave_out),
     )
     described(scope, f"knob.{step}", tick)
@@ -63,10 +68,11 @@ def _method(scope: Scope, step: str) -> ipywidgets.Widget:
         for name, knob in knobs(steps[step]).items()
         if not knob.optional
     }
-    below = ipywidgets.VBox([control.widget for control in controls.values()])
+    below = scope.make(
+        ipywidgets.VBox, [control.widget for control in controls.values()]
+    )
     note = _skipped(scope, step)
-    group = ipywidgets.VBox([tick.widget, below, note])
-    group.add_class("wb-group")
+    group = scope.make(ipywidgets.VBox, [tick.widget, below, note], name="wb-group")
 
     @scope.watch("recipe", "selection")
     def follow() -> None:
@@ -130,8 +136,7 @@ def _asked(scope: Scope, step: str) -> dict[str, Value] | None:
 
 def _skipped(scope: Scope, step: str) -> ipywidgets.HTML:
     """How many tensors a method does not treat, and why; which, in the tooltip."""
-    note = ipywidgets.HTML()
-    note.add_class("wb-warn-note")
+    note = scope.make(ipywidgets.HTML, name="wb-warn-note")
 
     @scope.watch("before", "selection", "lang")
     def tell() -> None:

@@ -16,7 +16,7 @@ from workbench.core.edit import (
 )
 from workbench.core.knob import knobs
 from workbench.core.step import steps
-from workbench.panels.controls import Control, choice, slider
+from workbench.panels.controls import LOOK, Control, choice, slider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ def repair(scope: Scope) -> ipywidgets.Widget:
     def moved(is_on: bool) -> None:
         session.edit(set_repair(session.recipe, is_on=is_on))
 
-    control = Control(ipywidgets.Checkbox(indent=False), moved)
+    control = Control(scope.make(ipywidgets.Checkbox, indent=False, **LOOK), moved)
     scope.words(control.widget, description="screen.repair")
     scope.words(control.widget, tooltip="screen.repair.help")
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 def recipe_text(scope: Scope) -> ipywidgets.Widget:
     """A text area that follows the recipe, and buttons."""
     session = scope.session
-    area = ipywidgets.Textarea(rows=14, layout={"width": "auto"})
-    area.add_class("wb-number")
+    area = scope.make(
+        ipywidgets.Textarea, rows=14, layout={"width": "auto"}, name="wb-number"
+    )
     use = _button(scope, "use")
     get = _button(scope, "download")
     link = _button(scope, "link")
-    file = ipywidgets.FileUpload(accept=".yaml,.yml,.json")
+    file = scope.make(ipywidgets.FileUpload, accept=".yaml,.yml,.json")
     scope.words(file, description="screen.recipe.load")
 
     def load(text: str) -> None:
@@ -46,9 +47,8 @@ def recipe_text(scope: Scope) -> ipywidgets.Widget:
     def update() -> None:
         area.value = session.recipe.dumps()
 
-    buttons = ipywidgets.HBox([use, file, get, link])
-    buttons.add_class("wb-chips")
-    return ipywidgets.VBox([area, buttons])
+    buttons = scope.make(ipywidgets.HBox, [use, file, get, link], name="wb-chips")
+    return scope.make(ipywidgets.VBox, [area, buttons])
 
 
 def _link(scope: Scope) -> str:
@@ -58,6 +58,6 @@ def _link(scope: Scope) -> str:
 
 
 def _button(scope: Scope, name: str) -> ipywidgets.Button:
-    button = ipywidgets.Button(layout={"width": "auto"})
+    button = scope.make(ipywidgets.Button, layout={"width": "auto"})
     scope.words(button, description=f"screen.recipe.{name}")
     return button

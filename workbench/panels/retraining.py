@@ -43,17 +43,14 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
             controls["start"].show("original")
 
     fields = [control.widget for control in controls.values()]
-    group = ipywidgets.VBox(
-        [_buttons(scope, controls), *_report(scope), *fields],
-    )
-    group.add_class("wb-group")
-    return group
+    parts = [_buttons(scope, controls), *_report(scope), *fields]
+    return scope.make(ipywidgets.VBox, parts, name="wb-group")
 
 
 def _buttons(scope: Scope, controls: dict[str, Control]) -> ipywidgets.Widget:
     session = scope.session
-    start = ipywidgets.Button(button_style="primary")
-    stop = ipywidgets.Button()
+    start = scope.make(ipywidgets.Button, button_style="primary")
+    stop = scope.make(ipywidgets.Button)
     scope.words(start, description="screen.retrain")
     scope.words(stop, description="screen.cancel")
     stop.on_click(lambda _: session.cancel())
@@ -72,17 +69,14 @@ def _buttons(scope: Scope, controls: dict[str, Control]) -> ipywidgets.Widget:
         start.disabled = session.is_retraining or not session.can_train
         stop.disabled = not session.is_retraining
 
-    row = ipywidgets.HBox([start, stop])
-    row.add_class("wb-presets")
-    return row
+    return scope.make(ipywidgets.HBox, [start, stop], name="wb-presets")
 
 
 def _report(scope: Scope) -> list[ipywidgets.Widget]:
     """Progress, and why there is no retraining where there is none."""
-    bar = ipywidgets.FloatProgress(min=0, max=1, layout={"width": "auto"})
-    words = ipywidgets.HTML()
-    note = ipywidgets.HTML()
-    note.add_class("wb-note")
+    bar = scope.make(ipywidgets.FloatProgress, min=0, max=1, layout={"width": "auto"})
+    words = scope.make(ipywidgets.HTML)
+    note = scope.make(ipywidgets.HTML, name="wb-note")
 
     @scope.watch("progress", "lang")
     def report() -> None:

@@ -9,6 +9,7 @@ import ipywidgets
 
 from workbench.core.errors import UserError
 from workbench.panels import words
+from workbench.panels.scope import when_opened
 
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
@@ -19,22 +20,34 @@ CHOSEN = ("keras", "tflite")
 
 def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
     """A button, and the group it opens: write the result into a folder."""
+    toggle = scope.make(ipywidgets.ToggleButton, layout={"width": "auto"})
+    scope.words(toggle, description="screen.save")
+    group = scope.make(ipywidgets.VBox, name="wb-group wb-hidden")
+
+    def open_or_close(change: dict[str, bool]) -> None:
+        (group.remove_class if change["new"] else group.add_class)("wb-hidden")
+
+    when_opened(toggle, group, lambda: _form(scope))
+    toggle.observe(open_or_close, "value")
+    return toggle, group
+
+
+def _form(scope: Scope) -> list[ipywidgets.Widget]:
+    """Where to, which formats, and what was written."""
     session = scope.session
     boxes = {
-        name: ipywidgets.Checkbox(value=name in CHOSEN, indent=False)
+        name: scope.make(ipywidgets.Checkbox, value=name in CHOSEN, indent=False)
         for name in FORMATS
     }
-    folder = ipywidgets.Text(value="compressed", layout={"width": "auto"})
-    force = ipywidgets.Checkbox(indent=False)
-    save = ipywidgets.Button(button_style="primary")
-    get = ipywidgets.Button(layout={"width": "auto"})
-    listing = ipywidgets.HTML()
-    toggle = ipywidgets.ToggleButton(layout={"width": "auto"})
+    folder = scope.make(ipywidgets.Text, value="compressed", layout={"width": "auto"})
+    force = scope.make(ipywidgets.Checkbox, indent=False)
+    save = scope.make(ipywidgets.Button, button_style="primary")
+    get = scope.make(ipywidgets.Button, layout={"width": "auto"})
+    listing = scope.make(ipywidgets.HTML)
     words = {"folder": folder, "force": force, "save": save, "download": get}
     words |= {f"format.{name}": box for name, box in boxes.items()}
     for name, widget in words.items():
         scope.words(widget, description=f"screen.{name}")
-    scope.words(toggle, description="screen.save")
 
     def go(_: Any) -> None:
         chosen = tuple(name for name, box in boxes.items() if box.value)
@@ -54,17 +67,8 @@ def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
         get.disabled = session.saved is None
         listing.value = "" if session.saved is None else _listing(scope)
 
-    buttons = ipywidgets.HBox([save, get])
-    buttons.add_class("wb-presets")
-    group = ipywidgets.VBox([folder, *boxes.values(), force, buttons, listing])
-    group.add_class("wb-group")
-    group.add_class("wb-hidden")
-
-    def open_or_close(change: dict[str, bool]) -> None:
-        (group.remove_class if change["new"] else group.add_class)("wb-hidden")
-
-    toggle.observe(open_or_close, "value")
-    return toggle, group
+    buttons = scope.make(ipywidgets.HBox, [save, get], name="wb-presets")
+    return [folder, *boxes.values(), force, buttons, listing]
 
 
 def _listing(scope: Scope) -> str:

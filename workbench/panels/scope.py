@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ipywidgets
 
@@ -11,12 +12,15 @@ from workbench.panels.views import Views
 from workbench.text import has, named, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from workbench.core.snapshot import Snapshot
     from workbench.panels.address import Address
     from workbench.panels.views import Computation
     from workbench.session import Session
+
+
+W = TypeVar("W", bound=ipywidgets.DOMWidget)
 
 
 class Scope:
@@ -36,7 +40,43 @@ class Scope:
         self.session = session
         self.address = address
         self._views = Views(session)
+        self._looks: dict[tuple[type[Any], tuple[tuple[str, str], ...]], Any] = {}
         self._watched: list[tuple[Callable[[Any], None], tuple[str, ...]]] = []
+
+    def make(
+        self,
+        kind: type[W],
+        *arguments: Any,
+        name: str = "",
+        layout: Mapping[str, str] = MappingProxyType({}),
+        style: Mapping[str, str] = MappingProxyType({}),
+        **traits: Any,
+    ) -> W:
+        """A widget of the screen.
+
+        What a page is sent for each widget takes it longer than to show it. Widgets
+        that are laid out alike therefore share what says so, and have their classes
+        from the start.
+
+        Args:
+            kind: Its class.
+            *arguments: What it takes.
+            name: Its classes in the stylesheet, with spaces between them.
+            layout: How it is laid out, for good.
+            style: How its parts look, for good.
+            **traits: Its traits.
+        """
+        traits["layout"] = self._look(ipywidgets.Layout, layout)
+        own_style = getattr(kind, "style", None)
+        if own_style is not None:
+            traits["style"] = self._look(own_style.klass, style)
+        return kind(*arguments, _dom_classes=tuple(name.split()), **traits)
+
+    def _look(self, kind: type[Any], traits: Mapping[str, str]) -> Any:
+        key = kind, tuple(traits.items())
+        if key not in self._looks:
+            self._looks[key] = kind(**traits)
+        return self._looks[key]
 
     def say(self, key: str, **values: Any) -> str:
         """A sentence in the session's language."""
@@ -132,6 +172,26 @@ def _are_same(some: tuple[Any, ...], others: tuple[Any, ...] | None) -> bool:
     if others is None or len(some) != len(others):
         return False
     return all(map(is_, some, others))
+
+
+def when_opened(
+    toggle: ipywidgets.ToggleButton,
+    box: ipywidgets.Box,
+    content: Callable[[], Sequence[ipywidgets.Widget]],
+) -> None:
+    """Fill a box when its button is pressed first: a page draws sooner without it.
+
+    Args:
+        toggle: The button.
+        box: What it opens.
+        content: Makes what is in the box from then on.
+    """
+
+    def fill(_: object) -> None:
+        toggle.unobserve(fill, "value")
+        box.children = tuple(content())
+
+    toggle.observe(fill, "value")
 
 
 def close_tree(widget: ipywidgets.Widget) -> None:

@@ -22,6 +22,7 @@ from workbench.core.step import steps
 from workbench.panels.break_even import break_even_note
 from workbench.panels.controls import (
     FLOAT_BITS,
+    LOOK,
     Control,
     bit_slider,
     described,
@@ -51,6 +52,7 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
         "activation_bits": _bits(scope, "activations"),
     }
     pruning = _group(
+        scope,
         sliders["sparsity"].widget,
         break_even_note(scope),
         sliders["threshold"].widget,
@@ -58,6 +60,7 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
         repair(scope),
     )
     quantization = _group(
+        scope,
         sliders["bits"].widget,
         sliders["activation_bits"].widget,
         _calibration_note(scope),
@@ -76,15 +79,13 @@ def _loaded(recipe: Recipe, named: Recipe) -> Recipe:
     return replace(named, retraining=recipe.retraining, seed=recipe.seed)
 
 
-def _group(*widgets: ipywidgets.Widget) -> ipywidgets.Widget:
-    group = ipywidgets.VBox(list(widgets))
-    group.add_class("wb-group")
-    return group
+def _group(scope: Scope, *widgets: ipywidgets.Widget) -> ipywidgets.Widget:
+    return scope.make(ipywidgets.VBox, list(widgets), name="wb-group")
 
 
 def _presets(scope: Scope) -> ipywidgets.Widget:
     session = scope.session
-    buttons = {name: ipywidgets.Button() for name in PRESETS}
+    buttons = {name: scope.make(ipywidgets.Button) for name in PRESETS}
     for name, preset in PRESETS.items():
         buttons[name].on_click(
             lambda _, preset=preset: session.edit(preset_recipe(session.recipe, preset))
@@ -96,16 +97,14 @@ def _presets(scope: Scope) -> ipywidgets.Widget:
             button.description = scope.say(f"preset.{name}")
             button.tooltip = scope.help(f"preset.{name}")
 
-    row = ipywidgets.HBox(list(buttons.values()))
-    row.add_class("wb-presets")
-    return _group(row, *_mistakes(scope))
+    row = scope.make(ipywidgets.HBox, list(buttons.values()), name="wb-presets")
+    return _group(scope, row, *_mistakes(scope))
 
 
 def _mistakes(scope: Scope) -> list[ipywidgets.Widget]:
     """A choice of them, and what is wrong with the chosen one."""
     session = scope.session
-    note = ipywidgets.HTML()
-    note.add_class("wb-warn-note")
+    note = scope.make(ipywidgets.HTML, name="wb-warn-note")
 
     def load(name: str) -> None:
         explain()
@@ -160,8 +159,7 @@ def _bits(scope: Scope, step: str) -> Control:
 
 
 def _calibration_note(scope: Scope) -> ipywidgets.Widget:
-    note = ipywidgets.HTML()
-    note.add_class("wb-note")
+    note = scope.make(ipywidgets.HTML, name="wb-note")
 
     @scope.watch("workload", "lang")
     def update() -> None:
@@ -180,11 +178,11 @@ def _budget(scope: Scope) -> ipywidgets.Widget:
         session.set(budget=kilobytes * KILOBYTE or None)
         session.remember()
 
-    box = ipywidgets.BoundedFloatText(min=0, max=1e9, step=10)
+    box = scope.make(ipywidgets.BoundedFloatText, min=0, max=1e9, step=10, **LOOK)
     control = described(scope, "screen.budget", Control(box, moved))
 
     @scope.watch("budget")
     def update() -> None:
         control.show((session.budget or 0) / KILOBYTE)
 
-    return _group(*size_slider(scope), control.widget)
+    return _group(scope, *size_slider(scope), control.widget)

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 def status(scope: Scope) -> ipywidgets.Widget:
     """One line, read out politely; a traceback of ours is folded."""
-    line = ipywidgets.HTML()
-    box = ipywidgets.VBox([line])
-    box.add_class("wb-status")
+    line = scope.make(ipywidgets.HTML)
+    box = scope.make(ipywidgets.VBox, [line], name="wb-status")
 
     @scope.watch("status", "findings", "lang")
     def update() -> None:

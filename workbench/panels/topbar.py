@@ -34,8 +34,7 @@ def topbar(
         save: The button that opens the panel for saving.
     """
     session = scope.session
-    title = ipywidgets.HTML()
-    title.add_class("wb-grow")
+    title = scope.make(ipywidgets.HTML, name="wb-grow")
 
     @scope.watch("original", "workload", "sites", "lang")
     def update() -> None:
@@ -50,17 +49,17 @@ def topbar(
         parts.append(escape(scope.say("screen.weights", count=f"{weights:,}")))
         title.value = " · ".join(parts)
 
-    bar = ipywidgets.HBox(
+    return scope.make(
+        ipywidgets.HBox,
         [
             *_demo_picker(scope, demos, choose_demo),
             title,
             *_history_buttons(scope),
             _language(scope),
             save,
-        ]
+        ],
+        name="wb-topbar",
     )
-    bar.add_class("wb-topbar")
-    return bar
 
 
 def _demo_picker(
@@ -83,7 +82,7 @@ def _history_buttons(scope: Scope) -> list[ipywidgets.Button]:
         ("redo", "↷", session.redo),
         ("reset", "⟲", session.reset),
     ):
-        button = ipywidgets.Button(layout={"width": "auto"})
+        button = scope.make(ipywidgets.Button, layout={"width": "auto"})
         button.on_click(lambda _, act=act: act())
         buttons[name] = button
         icons[name] = icon
@@ -105,7 +104,8 @@ def _history_buttons(scope: Scope) -> list[ipywidgets.Button]:
 
 def _language(scope: Scope) -> ipywidgets.Widget:
     session = scope.session
-    choice = ipywidgets.Dropdown(
+    choice = scope.make(
+        ipywidgets.Dropdown,
         options=[(LANGUAGE_NAMES[lang], lang) for lang in LANGUAGES],
         value=session.lang,
         layout={"width": "auto"},

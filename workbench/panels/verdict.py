@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 def verdict(scope: Scope) -> ipywidgets.Widget:
     """One large sentence, dimmed while a newer one is being computed."""
-    text = ipywidgets.HTML()
-    box = ipywidgets.VBox([text])
-    box.add_class("wb-verdict")
+    text = scope.make(ipywidgets.HTML)
+    box = scope.make(ipywidgets.VBox, [text], name="wb-verdict")
 
     @scope.watch(
         *("before", "after", "recipe", "original", "budget", "workload"),

@@ -9,7 +9,7 @@ import ipywidgets
 
 from workbench.core.readable import points, size
 from workbench.core.wish import Wish
-from workbench.panels.controls import Control, described
+from workbench.panels.controls import LOOK, Control, described
 
 if TYPE_CHECKING:
     from workbench.core.decision import Decision
@@ -40,7 +40,9 @@ def size_slider(scope: Scope) -> list[ipywidgets.Widget]:
         named = [(f"{size(whole / ratio)} ({ratio}×)", ratio) for ratio in RATIOS]
         return [(scope.say("wish.off"), OFF), *named]
 
-    widget = ipywidgets.SelectionSlider(options=options(), value=OFF)
+    widget = scope.make(
+        ipywidgets.SelectionSlider, options=options(), value=OFF, **LOOK
+    )
     control = described(scope, "wish.slider", Control(widget, moved))
     scope.watch("lang", "sites", now=False)(lambda: control.relabel(options()))
 
@@ -52,8 +54,7 @@ def size_slider(scope: Scope) -> list[ipywidgets.Widget]:
         near = min(RATIOS, key=lambda known: abs(known - ratio))
         control.show(near if ratio else OFF)
 
-    note = ipywidgets.HTML()
-    note.add_class("wb-note")
+    note = scope.make(ipywidgets.HTML, name="wb-note")
 
     @scope.watch("recipe", "before", "is_surveying", "lang")
     def explain() -> None:
