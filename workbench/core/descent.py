@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit  # pyright: ignore[reportMissingTypeStubs] # it has none
 
+from workbench.core.compiled import compiled
 from workbench.core.fused import in_parts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _ROUNDS = 4
 _SWEEPS = 32
 # Of a move's square: what wins less may be rounding.
 _LEAST = 1e-9
-_compiled: Any = njit(
+_compiled: Any = compiled(
     nogil=True, cache=True, error_model="numpy", fastmath={"contract"}
 )
 
