@@ -1,10 +1,14 @@
 """Intervals of a score: its own, and that of its paired difference to the original.
 
-Every interval is a nominal 95 % one. Where few answers flip a plain paired interval
-covers too little, so one flip is added each way (Agresti and Min 2005, Statistics in
-Medicine 24, 729). Samples may be drawn more densely where flips are likely: then every
-stratum counts by its size, and the added flips lie where unseen ones are to be
-expected.
+Every interval is a nominal 95 % one. Right answers can only be lost and wrong ones won,
+so both are counted by themselves, each with a limit of its own to either side, and the
+difference adds the distances to the limits as independent ones (Zou and Donner 2008,
+Statistics in Medicine 27, 1693).
+
+Samples may be drawn more densely where flips are likely, but no flip among n samples
+never says more than that less than 3 of n flip: half a flip is added to what was seen,
+spread as the samples are and not as flips are expected. However few flips a change
+makes far from the border, or wherever they lie, the interval allows for them.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ Z = 1.959964
 # Standard errors to either side where flips are counted: 1.96 covered 0.94 to 0.95 at
 # large changes, 2 covers more than 0.945 there.
 _ERRORS = 2.0
+# Flips added to those seen: with none, the limit is (sqrt(0.5) + 1)**2 = 2.9 of n.
+_ADDED = 0.5
 
 
 class Interval(NamedTuple):
@@ -40,16 +46,15 @@ class Flips:
     Attributes:
         sizes: Samples of each stratum, float64 (k,).
         seen: How many of them were drawn at random, (k,).
-        lost: Answers among those that were right in the original and are wrong, (k,).
-        won: The reverse, (k,).
-        chances: How likely a flip is in each stratum, (k,), on any scale.
+        flipped: How many of these flipped, (k,).
+        is_right: Whether the original answers right in a stratum, bool (k,): there
+            flips are losses, elsewhere they are gains.
     """
 
     sizes: NDArray[np.float64]
     seen: NDArray[np.float64]
-    lost: NDArray[np.float64]
-    won: NDArray[np.float64]
-    chances: NDArray[np.float64]
+    flipped: NDArray[np.float64]
+    is_right: NDArray[np.bool_]
 
 
 class Paired(NamedTuple):
@@ -92,56 +97,54 @@ def student(values: NDArray[np.floating]) -> Interval:
 def paired_flips(flips: Flips) -> Paired:
     """The difference of an accuracy, from the answers that flipped.
 
-    ``sum_h W_h (won_h - lost_h) / seen_h`` with a variance of
-    ``sum_h W_h**2 (1 - f_h) v_h / seen_h``: ``W_h`` is the weight of a stratum, ``f_h``
-    the fraction of it that was seen, ``v_h`` the variance with the added flips. What
-    the whole test set leaves open for other samples comes on top in `sampled`.
+    Of either kind ``sum_h N_h x_h / n_h`` answers are taken to have flipped, from
+    ``x_h`` among the ``n_h`` samples seen of ``N_h``. What the whole test set leaves
+    open for other samples comes on top in `sampled`.
     """
     total = float(flips.sizes.sum())
-    weights, unseen = flips.sizes / total, 1 - flips.seen / flips.sizes
-    seen = np.maximum(flips.seen, 1)
-    added = _added(flips, unseen)
-    lost = (flips.lost + added) / (seen + 2 * added)
-    won = (flips.won + added) / (seen + 2 * added)
-    known = (flips.won - flips.lost) / seen
-    value = float(weights @ known)
-    centre = float(weights @ ((1 - unseen) * known + unseen * (won - lost)))
-    variances = lost + won - (won - lost) ** 2
-    errors = max(_ERRORS, t_quantile(max(int(flips.seen.sum()) - 1, 1)))
-    half = errors * math.sqrt(float(weights**2 * unseen @ (variances / seen)))
-    if unseen.any():
-        # What is not known yet are whole flips.
-        half += 0.5 / total
-    n, flipped = total + 4, float(flips.sizes @ ((flips.lost + flips.won) / seen)) + 2
-    variance = (flipped / n - (value * total / n) ** 2) / n
+    lost, won = _count(flips, flips.is_right), _count(flips, ~flips.is_right)
+    value = won.value - lost.value
+    # What is not known yet are whole flips.
+    grain = float(flips.seen.sum() < total)
+    low = value - math.hypot(lost.above, won.below) - grain
+    high = value + math.hypot(lost.below, won.above) + grain
+    low, high = max(low, won.least - lost.most), min(high, won.most - lost.least)
+    losses, gains = _drawn(lost.value, total), _drawn(won.value, total)
+    # A sample that is lost is not won: the counts are not independent.
+    shared = _ERRORS * math.sqrt(2 * lost.value * won.value / total)
+    down = math.hypot(value - low, losses.above, gains.below, shared)
+    up = math.hypot(high - value, losses.below, gains.above, shared)
     return Paired(
-        _around(value, centre, half),
-        _around(
-            value, centre * total / n, math.hypot(half, _ERRORS * math.sqrt(variance))
-        ),
+        _around(value / total, low / total, high / total),
+        _around(value / total, (value - down) / total, (value + up) / total),
     )
 
 
 def paired_mean(
-    changes: NDArray[np.floating], total: int, *, is_share: bool = False
+    changes: NDArray[np.floating], total: int, scale: float, *, is_share: bool = False
 ) -> Paired:
     """The difference of a mean, from the change of each sample seen.
+
+    Student's interval knows nothing of what was not seen: of one change in a hundred,
+    or of a long tail. So a change is added each way, as large as the largest seen.
 
     Args:
         changes: New result minus the original's, (n,), drawn at random.
         total: Samples in all, at least n.
-        is_share: Whether results lie in [0, 1]: then a change by 1 is added each way,
-            and two of none, as for flips.
+        scale: Least size of the added changes, such as how much the original's results
+            differ among each other.
+        is_share: Whether results lie in [0, 1].
     """
     n, value = len(changes), float(np.mean(changes, dtype=np.float64))
-    smoothed = np.append(changes, _ADDED_CHANGES) if is_share else changes
+    unseen, limit = 1 - n / total, 1.0 if is_share else math.inf
+    added = max(float(np.abs(changes).max()), scale)
+    smoothed = np.append(changes, (added, -added))
     centre, half = float(np.mean(smoothed, dtype=np.float64)), _half(smoothed)
-    unseen = 1 - n / total
+    known = (1 - unseen) * value + unseen * centre
     inner = 0.0 if n == total else half * math.sqrt(unseen)
-    limit = 1.0 if is_share else math.inf
     return Paired(
-        _around(value, (1 - unseen) * value + unseen * centre, inner, limit),
-        _around(value, centre, half, limit),
+        _around(value, known - inner, known + inner, limit),
+        _around(value, centre - half, centre + half, limit),
     )
 
 
@@ -176,14 +179,73 @@ def t_quantile(freedom: int) -> float:
     return Z + sum(term / freedom**i for i, term in enumerate(terms, 1))
 
 
-def _added(flips: Flips, unseen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One flip, spread over what was not seen whole, by the flips to be expected."""
-    # What nothing was drawn of is no better known than by one sample.
-    seen = np.maximum(flips.seen, 1)
-    for spread in (unseen * seen * flips.chances, unseen * flips.sizes):
-        if spread.sum() > 0:
-            return spread / spread.sum()
-    return np.zeros_like(unseen)
+class _Count(NamedTuple):
+    """How many answers of one kind flipped, and by how much that may be wrong."""
+
+    value: float
+    below: float
+    above: float
+    least: float
+    most: float
+
+
+def _count(flips: Flips, is_kind: NDArray[np.bool_]) -> _Count:
+    """The flips among the samples of some strata."""
+    sizes, flipped = flips.sizes[is_kind], flips.flipped[is_kind]
+    # What nothing was drawn of counts as none and may have flipped whole.
+    is_drawn = flips.seen[is_kind] > 0
+    drawn, x, n = sizes[is_drawn], flipped[is_drawn], flips.seen[is_kind][is_drawn]
+    value = float(x @ (drawn / n))
+    least = float(x.sum())
+    most = least + float(sizes.sum() - n.sum())
+    above = _above(x, n, drawn, drawn - n) + float(sizes.sum() - drawn.sum())
+    below = _above(n - x, n, drawn, drawn - n)
+    return _Count(
+        value,
+        max(min(below, value - least), 0.0),
+        max(min(above, most - value), 0.0),
+        least,
+        most,
+    )
+
+
+def _drawn(value: float, total: float) -> _Count:
+    """A number of flips, as one draw of a test set among many."""
+    x, n = np.array([value]), np.array([total])
+    below, above = min(_above(n - x, n, n, n), value), _above(x, n, n, n)
+    return _Count(value, max(below, 0.0), max(above, 0.0), 0.0, total)
+
+
+def _above(
+    flipped: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    unseen: NDArray[np.float64],
+) -> float:
+    """By how much more may have flipped than the samples let expect.
+
+    The limit of a score interval: two standard errors, moved by how they grow with the
+    number itself. A weighted sum of counts leans as its third moment says.
+
+    Args:
+        flipped: Samples that did, by stratum, (k,).
+        seen: Out of how many, at least 1.
+        sizes: Samples that each stratum stands for.
+        unseen: How many of these are not known.
+    """
+    spread = np.where(unseen > 0, seen, 0.0)
+    if not spread.any():
+        return 0.0
+    added = _ADDED * spread / spread.sum()
+    shares = (flipped + added) / (seen + added)
+    weights, left = sizes / seen, unseen / sizes
+    variances = weights**2 * left * seen * shares * (1 - shares)
+    variance = float(variances.sum())
+    more = float(unseen @ (shares - flipped / seen))
+    if not variance:
+        return more
+    lean = float(variances @ (weights * left * (1 - 2 * shares))) / variance
+    return more + _ERRORS * math.sqrt(variance) + _ERRORS**2 / 4 * lean
 
 
 def _half(values: NDArray[np.floating]) -> float:
@@ -194,10 +256,6 @@ def _half(values: NDArray[np.floating]) -> float:
     return t_quantile(len(values) - 1) * deviation / math.sqrt(len(values))
 
 
-def _around(value: float, centre: float, half: float, limit: float = 1.0) -> Difference:
+def _around(value: float, low: float, high: float, limit: float = 1.0) -> Difference:
     """An interval that holds the value and ends at the limit."""
-    low = min(max(centre - half, -limit), value)
-    return Difference(value, low, max(min(centre + half, limit), value))
-
-
-_ADDED_CHANGES = (1.0, -1.0, 0.0, 0.0)
+    return Difference(value, min(max(low, -limit), value), max(min(high, limit), value))

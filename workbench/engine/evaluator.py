@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from workbench.core.measurement import Measurement
     from workbench.core.network import Network
+    from workbench.engine.metrics import Output
     from workbench.engine.replay import Batch
     from workbench.engine.workload import Workload
 
@@ -105,7 +106,9 @@ class Evaluator:
             None, self._inputs_for(samples), len(samples), is_kept=False
         ):
             rows = slice(batch.start, batch.stop)
-            results[rows], near = self._results(batch, samples)
+            y_true, y_pred = self._answers(batch, samples)
+            results[rows] = self._metric.results(y_true, y_pred)
+            near = margins(self._metric, y_true, y_pred)
             distances[rows] = np.nan if near is None else near
             seen = batch.stop
             measured = alone(self._metric.info, results[:seen], samples[:seen], total)
@@ -142,8 +145,8 @@ class Evaluator:
     ) -> Generator[Measurement, None, None]:
         samples, total = self._samples(limit), len(self._test)
         original = self.original(limit=limit).results[samples]
-        order = Order(samples, np.zeros(len(samples), np.int64), None)
-        reference = Reference(self._metric.info, original, None, order)
+        order = Order.given(samples, original)
+        reference = Reference(self._metric.info, original, order)
         inputs = self._inputs_for(samples)
         for measured in self._run(network, reference, inputs, is_kept=False):
             results = np.full(total, np.nan, np.float32)
@@ -155,18 +158,10 @@ class Evaluator:
     ) -> Generator[Measurement, None, None]:
         samples = reference.order.samples
         results = np.empty(len(samples), np.float32)
-        distances = np.empty(len(samples), np.float32)
-        has_margins = reference.margins is not None
         for batch in self._replay.run(network, inputs, len(samples), is_kept=is_kept):
             rows = slice(batch.start, batch.stop)
-            results[rows], near = self._results(batch, samples)
-            if has_margins and near is not None:
-                distances[rows] = near
-            yield paired(
-                reference,
-                results[: batch.stop],
-                distances[: batch.stop] if has_margins else None,
-            )
+            results[rows] = self._metric.results(*self._answers(batch, samples))
+            yield paired(reference, results[: batch.stop])
 
     def _known(self) -> tuple[Reference, Inputs]:
         """The original's results, and the inputs, in the order of evaluation."""
@@ -184,15 +179,9 @@ class Evaluator:
         near = np.empty_like(distances)
         near[samples] = distances
         known = None if np.isnan(near).any() else near
-        order = Order.of(
-            None if known is None else np.abs(known), len(samples), self._seed
-        )
-        self._reference = Reference(
-            self._metric.info,
-            measured.results[order.samples],
-            None if known is None else known[order.samples],
-            order,
-        )
+        order = Order.of(measured.results, known, self._seed)
+        results = measured.results[order.samples]
+        self._reference = Reference(self._metric.info, results, order)
         self._original = measured
 
     def _samples(self, limit: int | None) -> NDArray[np.int64]:
@@ -207,11 +196,8 @@ class Evaluator:
     def _inputs_for(self, samples: NDArray[np.int64]) -> Inputs:
         return Inputs(self._test.x, samples, self._live.rows)
 
-    def _results(
+    def _answers(
         self, batch: Batch, samples: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Results and margins of a batch."""
-        y_true = self._test.y[samples[batch.start : batch.stop]]
-        y_pred = values_of(batch.outputs)
-        results = self._metric.results(y_true, y_pred)
-        return results, margins(self._metric, y_true, y_pred)
+    ) -> tuple[NDArray[Any], Output]:
+        """What a batch should say, and what it says."""
+        return self._test.y[samples[batch.start : batch.stop]], values_of(batch.outputs)

@@ -1,21 +1,20 @@
 """In which order test samples are evaluated, so that the first ones say the most.
 
-Answers that the original gave with a small margin are the ones that flip. They are
-drawn more densely: six strata by the margin, the narrower the smaller it is, sampled at
-rates that fall from 10 to 1. After a small change what is open lies in a few hundredths
-of the samples, so that the first intervals are half as wide as with four equal strata;
-where a large change flips answers everywhere they are a tenth wider. Every prefix of
-the order is such a sample.
+Right answers can only be lost and wrong ones won, and those that the original gave with
+a small margin flip first. So either kind is drawn from strata by the margin, the more
+densely the smaller it is, and wrong answers more densely than right ones: they are few,
+and what all of them could win is soon known. Every prefix of the order is such a
+sample.
 
-Unseen answers are taken to move as the seen ones do. Where one in a hundred flips
-whatever its margin was, the first hundred samples may not show it, and their intervals
-cover less than they say.
+The rates are a choice between two needs. Drawing small margins up to ten times as
+densely sharpens small changes, but leaves so few samples for the rest that flips which
+do not follow the margin are known half as well; as intervals must allow for them from
+the first sample on, the widths were least at rates from 5 to 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,15 +23,14 @@ from workbench.core.intervals import Flips
 from workbench.engine.metrics import Accuracy, Metric, Output
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-# Share of the samples, those of smaller margins first, and how densely each is drawn.
-_STRATA = ((0.02, 10), (0.03, 7), (0.05, 5), (0.15, 2.4), (0.25, 1.4), (0.5, 1))
-# How many samples the moves of all strata count for among those of one.
-_PRIOR = 4
-_NODES = 8
+# Share of the answers, those of smaller margins first, and how densely each is drawn.
+_RIGHT = ((0.02, 5), (0.03, 3.5), (0.05, 2.3), (0.15, 1.3), (0.75, 1))
+_WRONG = ((0.25, 5), (0.75, 3.5))
 _TINY = 1e-30
-_FAR = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,86 +40,68 @@ class Order:
     Attributes:
         samples: Test-set indices in the order of evaluation, (n,).
         strata: Stratum of each of `samples`, (n,).
-        distances: How far each of `samples` was from the other answer in the original,
-            in logits, (n,); None where the metric has no margin. Then there is one
-            stratum.
+        is_right: Whether the original answers right in each stratum, (k,); True where
+            results are no answers: then there is one stratum.
     """
 
     samples: NDArray[np.int64]
     strata: NDArray[np.int64]
-    distances: NDArray[np.float32] | None
+    is_right: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, distances: NDArray[np.float32] | None, total: int, seed: int) -> Order:
-        """The order for given distances, (total,) in test-set order."""
+    def of(
+        cls,
+        results: NDArray[np.float32],
+        margins: NDArray[np.float32] | None,
+        seed: int,
+    ) -> Order:
+        """The order for an original's results and margins, (n,) in test-set order."""
         rng = np.random.default_rng(seed)
-        if distances is None or total < len(_STRATA):
-            none = np.zeros(total, np.int64)
-            return cls(rng.permutation(total), none, None)
-        ranks = np.empty(total, np.int64)
-        ranks[np.lexsort((rng.random(total), distances))] = np.arange(total)
-        ends = np.cumsum([share for share, _ in _STRATA])[:-1]
-        strata = np.searchsorted(ends, (ranks + 0.5) / total)
-        times = np.empty(total)
-        for stratum, (_, rate) in enumerate(_STRATA):
-            members = rng.permutation(np.flatnonzero(strata == stratum))
-            places = np.arange(len(members)) + 0.5
-            times[members] = places / (rate * max(len(members), 1))
+        if margins is None or not are_answers(results):
+            samples = rng.permutation(len(results))
+            return cls.given(samples, results[samples])
+        strata, times = np.empty(len(results), np.int64), np.empty(len(results))
+        is_right: list[bool] = []
+        for members, rate, right in _strata(rng, results, margins):
+            times[members] = (np.arange(len(members)) + 0.5) / (rate * len(members))
+            # One of each comes before all others, of the largest first.
+            times[members[0]] = -len(members)
+            strata[members] = len(is_right)
+            is_right.append(right)
         samples = np.argsort(times, kind="stable")
-        return cls(samples, strata[samples], distances[samples])
+        return cls(samples, strata[samples], np.array(is_right))
 
-    def flips(
-        self, changes: NDArray[np.float32], moves: NDArray[np.float32] | None
-    ) -> Flips:
+    @classmethod
+    def given(cls, samples: NDArray[np.int64], results: NDArray[np.float32]) -> Order:
+        """Samples that were drawn without regard to what the original says.
+
+        Args:
+            samples: Their test-set indices, in the order of evaluation.
+            results: The original's, in the same order.
+        """
+        is_wrong = (results == 0) & are_answers(results)
+        kinds = np.unique(is_wrong)
+        return cls(samples, np.searchsorted(kinds, is_wrong), ~kinds)
+
+    def flips(self, changes: NDArray[np.float32]) -> Flips:
         """The flips among the first samples.
 
         Args:
             changes: New result minus the original's of each: -1, 0 or 1.
-            moves: How much each came closer to the other answer, in logits; None where
-                that is not known.
         """
-        seen = self.strata[: len(changes)]
-        k = int(self.strata.max()) + 1
+        seen, k = self.strata[: len(changes)], len(self.is_right)
         counts = (
             np.bincount(self.strata, minlength=k),
             np.bincount(seen, minlength=k),
-            np.bincount(seen, changes < 0, minlength=k),
-            np.bincount(seen, changes > 0, minlength=k),
+            np.bincount(seen, changes != 0, minlength=k),
         )
-        sizes, drawn, lost, won = (count.astype(np.float64) for count in counts)
-        chances = self._chances(seen, moves, k)
-        return Flips(sizes, drawn, lost, won, chances)
+        sizes, drawn, flipped = (count.astype(np.float64) for count in counts)
+        return Flips(sizes, drawn, flipped, self.is_right)
 
-    def _chances(
-        self, seen: NDArray[np.int64], moves: NDArray[np.float32] | None, k: int
-    ) -> NDArray[np.float64]:
-        """Chance of a flip in each stratum if unseen samples move as the seen ones did.
 
-        Moves are taken for a Student t of 4 degrees of freedom, whose tails are heavy.
-        """
-        if moves is None:
-            return np.ones(k)
-        # A broken network answers NaN: its moves are as long as they can be.
-        lengths = np.where(np.isfinite(moves), moves, _FAR).astype(np.float64)
-        squares = np.bincount(seen, lengths**2, minlength=k)
-        drawn = np.bincount(seen, minlength=k)
-        everywhere = squares.sum() / len(seen)
-        spread = np.sqrt((squares + _PRIOR * everywhere) / (drawn + _PRIOR))
-        nodes = self._nodes / np.maximum(spread, _TINY)[:, None]
-        # With s = t / sqrt(4 + t**2) the tail is (1 - s)**2 (2 + s) / 4; 1 - s is
-        # written without a difference, which would leave rounding noise far out.
-        sines = nodes / np.sqrt(4 + nodes**2)
-        gaps = 4 / ((4 + nodes**2) * (1 + sines))
-        return (gaps**2 * (2 + sines) / 4).mean(axis=1)
-
-    @cached_property
-    def _nodes(self) -> NDArray[np.float64]:
-        """Some distances of each stratum, evenly over its ranks, (k, nodes)."""
-        assert self.distances is not None
-        places = np.linspace(0.05, 0.95, _NODES)
-        strata = range(int(self.strata.max()) + 1)
-        values = (self.distances[self.strata == number] for number in strata)
-        return np.array([np.quantile(each, places) for each in values], np.float64)
+def are_answers(results: NDArray[np.float32]) -> bool:
+    """Whether each sample is either right or wrong."""
+    return bool(np.all((results == 0) | (results == 1)))
 
 
 def margins(
@@ -157,3 +137,19 @@ def margins(
 
 def _log(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.log(np.maximum(values, np.float32(_TINY)))
+
+
+def _strata(
+    rng: np.random.Generator,
+    results: NDArray[np.float32],
+    margins: NDArray[np.float32],
+) -> Iterator[tuple[NDArray[np.int64], float, bool]]:
+    """Each stratum's samples, mixed, with its density and whether they are right."""
+    for is_right, plan in ((True, _RIGHT), (False, _WRONG)):
+        members = np.flatnonzero((results == 1) == is_right)
+        ranks = np.lexsort((rng.random(len(members)), np.abs(margins[members])))
+        ends = np.cumsum([share for share, _ in plan])[:-1] * len(members)
+        parts = np.split(members[ranks], np.round(ends).astype(np.int64))
+        for part, (_, rate) in zip(parts, plan, strict=True):
+            if len(part):
+                yield rng.permutation(part), rate, is_right

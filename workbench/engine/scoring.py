@@ -17,6 +17,7 @@ from workbench.core.intervals import (
     wilson,
 )
 from workbench.core.measurement import Measurement
+from workbench.engine.ordering import are_answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,13 +33,11 @@ class Reference:
     Attributes:
         info: The metric.
         results: Per-sample results in the order of evaluation.
-        margins: In the same order, see `ordering.margins`; None where there are none.
         order: That order.
     """
 
     info: MetricInfo
     results: NDArray[np.float32]
-    margins: NDArray[np.float32] | None
     order: Order
 
 
@@ -72,11 +71,7 @@ def alone(
     )
 
 
-def paired(
-    reference: Reference,
-    results: NDArray[np.float32],
-    margins: NDArray[np.float32] | None,
-) -> Measurement:
+def paired(reference: Reference, results: NDArray[np.float32]) -> Measurement:
     """A measurement of the first samples in the order of evaluation.
 
     The score is that of the original on the whole test set plus the difference: far
@@ -85,20 +80,21 @@ def paired(
     Args:
         reference: The original.
         results: Of the samples seen so far.
-        margins: Theirs.
     """
     order, info = reference.order, reference.info
     seen, total = len(results), len(order.samples)
     original = float(reference.results.mean(dtype=np.float64))
     changes = results - reference.results[:seen]
-    is_answer = info.is_accuracy and _is_answer(reference.results, results)
+    is_answer = info.is_accuracy and all(map(are_answers, (reference.results, results)))
     if is_answer:
-        moves = None
-        if margins is not None and reference.margins is not None:
-            moves = margins - reference.margins[:seen]
-        difference = paired_flips(order.flips(changes, moves))
+        difference = paired_flips(order.flips(changes))
     else:
-        difference = paired_mean(changes, total, is_share=info.is_accuracy)
+        difference = paired_mean(
+            changes,
+            total,
+            1.0 if info.is_accuracy else float(reference.results.std()),
+            is_share=info.is_accuracy,
+        )
     # Once all is seen: to the last digit what the network has as a model of its own.
     is_exact = seen == total
     score = _mean(results) if is_exact else original + difference.within.value
@@ -133,11 +129,6 @@ def _interval(
     low, high = student(results)
     share = (len(results) / n) ** 0.5
     return Interval(score - (mean - low) * share, score + (high - mean) * share)
-
-
-def _is_answer(*results: NDArray[np.float32]) -> bool:
-    """Whether each sample is either right or wrong."""
-    return all(bool(np.all((values == 0) | (values == 1))) for values in results)
 
 
 def _scattered(

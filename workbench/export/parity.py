@@ -136,10 +136,9 @@ def _paired(
     from workbench.engine.scoring import Reference, paired
 
     assert workload.metric is not None
-    samples = np.arange(len(before))
-    order = Order(samples, np.zeros(len(samples), np.int64), None)
-    reference = Reference(workload.metric.info, before, None, order)
-    return replace(paired(reference, after, None), provenance="measured")
+    order = Order.given(np.arange(len(before)), before)
+    reference = Reference(workload.metric.info, before, order)
+    return replace(paired(reference, after), provenance="measured")
 
 
 def _agreement(metric: Metric, expected: Any, given: Any) -> float | None:
