@@ -18,7 +18,6 @@ from workbench.core.compress import compress
 from workbench.core.cost import tensor_sizes
 from workbench.core.edit import set_knobs, set_repair, switch_off
 from workbench.core.errors import UserError
-from workbench.core.factors import RANK_PHASE
 from workbench.core.gates import GATES, gates_of, tensor_of, weights_of, with_gates
 from workbench.core.groups import Group, Part
 from workbench.core.knob import knobs
@@ -27,7 +26,7 @@ from workbench.core.network import array_digest
 from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.core.resolved import resolve
 from workbench.core.shrinking import smaller
-from workbench.core.step import CODING, steps
+from workbench.core.step import CODING, RANK, steps
 from workbench.core.tensor import Site
 
 RNG = np.random.default_rng(0)
@@ -40,7 +39,7 @@ PER_TENSOR = sorted(
     name
     for name in steps
     if name != "structured" and steps[name].phase <= CODING
-    if steps[name].phase != RANK_PHASE
+    if steps[name].phase != RANK
 )
 
 

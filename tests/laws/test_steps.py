@@ -12,10 +12,10 @@ from workbench.core import fused
 from workbench.core.codes import Affine, LowRank
 from workbench.core.compress import compress
 from workbench.core.errors import UserError
-from workbench.core.factors import RANK_PHASE, applied
+from workbench.core.factors import applied
 from workbench.core.knob import Knob, knobs
 from workbench.core.recipe import Choice, Plan, Recipe
-from workbench.core.step import CODING, TensorStep, steps
+from workbench.core.step import CODING, RANK, TensorStep, steps
 from workbench.core.tensor import CompressedTensor, Site
 
 KINDS = [
@@ -75,7 +75,7 @@ def chains(draw, names=None):
     drawn = st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True)
     picked = draw(drawn.filter(has_one_code))
     made = []
-    ranks = [name for name in picked if steps[name].phase == RANK_PHASE]
+    ranks = [name for name in picked if steps[name].phase == RANK]
     picked = [name for name in picked if name not in ranks[1:]]
     for name in sorted(picked, key=lambda n: steps[n].phase):
         cls = steps[name]
@@ -180,7 +180,7 @@ def test_a_recipe_does_what_its_steps_do(place, chain):
     choices = []
     for step in chain:
         own = {name: getattr(step, name) for name in knobs(type(step))}
-        if chain[0].phase == RANK_PHASE and "scope" in own:
+        if chain[0].phase == RANK and "scope" in own:
             own["scope"] = "tensor"  # Else the factors of a product share a level.
         if own.get("threshold") is not None:
             own.pop("sparsity")

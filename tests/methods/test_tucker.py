@@ -52,10 +52,11 @@ def test_full_ranks_need_no_factor_and_lose_nothing():
     kernel = np.random.default_rng(2).normal(size=SHAPE).astype(np.float32)
     found = tucker_of(kernel, None)
     assert found.cost(8, 10) == kernel.size
-    code = found.code(8, 10, site_of(SHAPE))
+    code = found.code(8 * 10 - 1, site_of(SHAPE))
     assert len(code.factors) == 1
     np.testing.assert_allclose(code.decode(), kernel, atol=1e-5)
-    assert [p.dense.shape for p in found.code(8, 4, site_of(SHAPE)).factors] == [
+    narrow = found.code(7 * 10 + 3, site_of(SHAPE))
+    assert [p.dense.shape for p in narrow.factors] == [
         (3, 3, 8, 4),
         (1, 1, 4, 10),
     ]
@@ -68,8 +69,8 @@ def test_the_factors_keep_to_their_share(share):
     assert isinstance(made.code, LowRank)
     count = sum(part.dense.size for part in made.code.factors)
     assert count <= share * kernel.size
-    r, s = tucker_of(kernel, None).ranks(share)
-    assert count == tucker_of(kernel, None).cost(r, s)
+    found = tucker_of(kernel, None)
+    assert count == found.cost(*found.ranks_at(found.place(share)))
     np.testing.assert_array_equal(made.code.decode(), made.dense)
 
 

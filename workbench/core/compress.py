@@ -65,7 +65,7 @@ def compress(  # noqa: PLR0913  # a call names them all
     }
     done = {
         path: _run(starts[path], chain, by_path[path], own[path], made)
-        for path, chain in _agree(chains, starts, by_path).items()
+        for path, chain in _agree(chains, starts, by_path, own, made).items()
     }
     tensors: dict[str, CompressedTensor] = {}
     keys: dict[str, str] = {}
@@ -155,6 +155,8 @@ def _agree(
     chains: dict[str, Chain],
     starts: Mapping[str, CompressedTensor],
     sites: Mapping[str, Site],
+    digests: Mapping[str, str],
+    made: _Made,
 ) -> dict[str, Chain]:
     """The chains with wishes over several tensors turned into each one's level."""
     used = {type(step): step.phase for chain in chains.values() for step in chain}
@@ -166,11 +168,9 @@ def _agree(
         for path, chain in chains.items():
             for place, step in enumerate(chain):
                 if type(step) is cls:
-                    tensor = starts[path]
-                    for earlier in chain[:place]:
-                        tensor = applied(earlier, tensor, sites[path])
+                    before = chain[:place], sites[path], digests[path], made
                     wishes[path] = step
-                    tensors[path] = tensor
+                    tensors[path], _ = _run(starts[path], *before)
         levels = agreed(cls, wishes, tensors, sites)
         chains = {
             path: _levelled(chain, cls, levels.get(path))

@@ -15,8 +15,9 @@ import numpy as np
 
 from workbench.core.calibration import Gram
 from workbench.core.codes import Composed, Gates, LowRank
-from workbench.core.low_rank import Matrices, lost_mean, single
-from workbench.core.step import TensorStep
+from workbench.core.low_rank import Matrices, single
+from workbench.core.reconstruction import coded_shift
+from workbench.core.step import RANK, TensorStep
 from workbench.core.tensor import Site
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workbench.core.tensor import CompressedTensor
-
-RANK_PHASE = 5
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def applied(step: TensorStep, tensor: CompressedTensor, site: Site) -> Compresse
     code = tensor.code
     if not isinstance(code, LowRank):
         return step.apply(tensor, site)
-    if step.phase == RANK_PHASE:
+    if step.phase == RANK:
         return tensor
     seen = _Seen.by(site)
     made: list[CompressedTensor] = []
@@ -73,10 +72,10 @@ def applied(step: TensorStep, tensor: CompressedTensor, site: Site) -> Compresse
         made.append(usable.apply(part, own) if usable and is_usable else part)
         seen = seen and seen.through(made[-1])
     product = tensor.coded(LowRank(tuple(made), code.shape))
-    gram = single(site.gram)
+    gram = single(site.current or site.gram)
     if gram is None or (tensor.shift is None and step.plain() == step):
         return product
-    return replace(product, shift=lost_mean(product, site, gram))
+    return replace(product, shift=coded_shift(product, tensor, site, gram))
 
 
 def agreed(
@@ -129,11 +128,11 @@ def spread(
 
 def no_rank(step: TensorStep, site: Site, earlier: Sequence[TensorStep]) -> str | None:
     """Text key of why a step cannot factorize; None where it can, or does not."""
-    if step.phase != RANK_PHASE:
+    if step.phase != RANK:
         return None
     if site.whole:
         return "gate.low_rank"
-    is_second = any(one.phase == RANK_PHASE for one in earlier)
+    is_second = any(one.phase == RANK for one in earlier)
     return "low_rank.second" if is_second else None
 
 
@@ -180,7 +179,7 @@ class _Seen:
     @classmethod
     def by(cls, site: Site) -> _Seen | None:
         """What enters the first factor of a site; None where that is not known."""
-        gram, matrices = single(site.gram), Matrices.of(site)
+        gram, matrices = single(site.current or site.gram), Matrices.of(site)
         if gram is None or matrices is None or matrices.is_swapped:
             return None
         places = math.prod(matrices.window)

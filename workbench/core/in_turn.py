@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from workbench.core.codes import LowRank
 from workbench.core.gates import apart
+from workbench.core.step import RANK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.core.calibration import Gram
     from workbench.core.network import Network
     from workbench.core.recipe import Recipe
+    from workbench.core.step import TensorStep
     from workbench.core.tensor import Site
 
 
@@ -123,10 +125,13 @@ def asking(network: Network, sites: Sequence[Site], recipe: Recipe) -> list[str]
         site.whole or site.path
         for site in apart(sites, recipe)
         if site.gram is not None
-        and any(step.is_in_turn for step in recipe.steps_for(site.path))
+        and any(_asks(step, site, network) for step in recipe.steps_for(site.path))
     ]
-    return [
-        path
-        for path in dict.fromkeys(found)
-        if not isinstance(network.tensors[path].code, LowRank)
-    ]
+    return list(dict.fromkeys(found))
+
+
+def _asks(step: TensorStep, site: Site, network: Network) -> bool:
+    """Whether a step repairs a kernel in turn; a product is made anew."""
+    code = network.tensors[site.whole or site.path].code
+    is_fitting = step.phase == RANK or not isinstance(code, LowRank)
+    return step.is_in_turn and is_fitting and step.refuses(site) is None

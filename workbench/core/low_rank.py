@@ -149,6 +149,14 @@ class Spectrum:
         """The best factors of a rank."""
         return self.left[:, :rank], self.right[:rank]
 
+    def place(self, share: float) -> int:
+        """Which of its offers has a share of the weights, above 0 and below 1."""
+        return self.matrices.rank(share) - 1
+
+    def code(self, place: int, site: Site) -> LowRank:
+        """The product at a place of `offers`, but the last."""
+        return self.matrices.code(*self.factors(place + 1), site)
+
 
 def spectrum_of(
     values: NDArray[np.float32], site: Site, gram: Gram | None

@@ -88,7 +88,11 @@ def fitted_to(
 
 
 def refitted(
-    weights: Matrices, kept: NDArray[np.bool_] | None, gram: Gram, damping: float
+    weights: Matrices,
+    kept: NDArray[np.bool_] | None,
+    gram: Gram,
+    damping: float,
+    limited: Callable[[Matrices], Matrices] | None = None,
 ) -> tuple[Matrices, NDArray[np.float32] | None]:
     """The weights that make what is to be made; damping holds them to the original's.
 
@@ -97,6 +101,7 @@ def refitted(
         kept: The support of each row, shape of `weights`; None for all.
         gram: What the kernel sees, and its aim.
         damping: Fraction of the inputs' mean second moment that is added to all.
+        limited: The nearest weights of a form, by what the kernel sees; None for any.
 
     Returns:
         Weights, and what the bias takes up, as `shift_of` gives it.
@@ -106,6 +111,7 @@ def refitted(
         fitted = weights
         if kept is not None:
             fitted = least_squares(weights, kept, hessian)
+        fitted = limited(fitted) if limited else fitted
         return fitted, shift_of(weights - fitted, gram)
     hold = gram.damping(damping)[..., None] * weights
     mean = gram.mean.astype(np.float64)
@@ -114,6 +120,7 @@ def refitted(
         if gram.bias is None:
             pulls = pulls + wanted[..., None] * mean[:, None]
         found = fitted_to(pulls + hold, kept, hessian)
+        found = limited(found) if limited else found
         if gram.bias is None:
             return found, np.zeros_like(wanted)
         return found, wanted - np.einsum("goi,gi->go", found, mean)

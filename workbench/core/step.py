@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from workbench.core.tensor import CompressedTensor, Site
 
+RANK = 5
 PRUNING = 10
 CODING = 30
 POLISH = 40
@@ -28,9 +29,10 @@ class TensorStep(ABC):
 
     Attributes:
         name: The registered name.
-        phase: Place in the sane order of a plan: 3 takes out structure, 5 rank, 10
-            prunes, 20 repairs, 30 (`CODING`) codes, 40 (`POLISH`) takes seconds and
-            comes when all else is done. A tensor has one code.
+        phase: Place in the sane order of a plan: 3 takes out structure, 5 (`RANK`)
+            makes products, 10 (`PRUNING`) prunes, 20 repairs, 30 (`CODING`) codes, 40
+            (`POLISH`) takes seconds and comes when all else is done. A tensor has one
+            code.
         follows_inputs: Whether it minds what earlier layers have come to give, the
             `current` of a site.
     """

@@ -68,17 +68,15 @@ class Tucker:
         last = np.where(np.equal(s, outputs), 0, s * outputs)
         return first + window * r * s + last
 
-    def ranks(self, share: float) -> tuple[int, int]:
-        """The two ranks of the least error whose factors have a share of the weights.
+    def place(self, share: float) -> int:
+        """The offer of the least error whose factors have a share of the weights.
 
         The error is bounded by the sum of both axes' own; the smallest ranks are taken
         where none fits.
         """
         weights, errors = (part[:-1] for part in self.offers)
         fits = weights <= share * self.kernel.size
-        if not fits.any():
-            return 1, 1
-        return self.ranks_at(int(np.argmin(np.where(fits, errors, np.inf))))
+        return int(np.argmin(np.where(fits, errors, np.inf))) if fits.any() else 0
 
     @cached_property
     def offers(self) -> tuple[Array, Array]:
@@ -123,8 +121,9 @@ class Tucker:
             core = columns.reshape(window, r, s)
         return first, core, last
 
-    def code(self, r: int, s: int, site: Site) -> LowRank:
-        """The factors as kernels of two or three layers."""
+    def code(self, place: int, site: Site) -> LowRank:
+        """The factors at a place of `offers` as kernels of two or three layers."""
+        r, s = self.ranks_at(place)
         window = site.shape[:-2]
         point = (1,) * len(window)
         first, core, last = self.factors(r, s)
