@@ -1,5 +1,6 @@
 """From recipe to network: what is kept, what is skipped, what is made anew."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -154,6 +155,7 @@ def test_an_arrays_hash_is_that_of_type_shape_and_values():
     values = np.arange(6, dtype=np.float32)
     others = [values, values.astype(np.float64), values.reshape(2, 3), values + 1]
     others += [np.zeros(0, np.float32), np.zeros((0, 2), np.float32), np.float32(0)]
+    others += [values.astype(np.float16), values.astype(ml_dtypes.bfloat16)]
     assert len({array_digest(np.asarray(one)) for one in others}) == len(others)
     turned = np.asfortranarray(values.reshape(2, 3))
     assert array_digest(turned) == array_digest(values.reshape(2, 3))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from workbench.export.flat_model import FlatModel
 from workbench.export.packing import INT2, INT4
 from workbench.export.run import Runtime
 
+L = keras.layers
 pytestmark = pytest.mark.slow
 STORED = (INT2, INT4, np.dtype(np.int8), np.dtype(np.int16))
 
@@ -164,6 +166,44 @@ def test_a_recurrent_file_holds_the_integers_of_the_simulation(tmp_path: Path) -
     for tensor in made.tensors.values():
         assert isinstance(tensor.code, Affine)
         assert any(same_values(tensor.dense, v) for v in values)
+
+
+def test_a_model_of_fewer_bits_becomes_a_file_of_the_same_integers(
+    tmp_path: Path,
+) -> None:
+    data = case("gru").data
+    x = keras.Input((6, 4))
+    y = L.GRU(4, dtype="mixed_float16", name="gru")(x)
+    y = L.Dense(5, "relu", dtype="float16", name="hidden")(y)
+    y = L.Dense(3, "softmax", dtype="bfloat16", name="head")(y)
+    workload = open_workload(keras.Model(x, y), data)
+    wish = Recipe((Plan("*", (Choice.of("uniform", bits=8),)),))
+    made = compress(workload.sites, workload.weights, wish, digests=workload.digests)
+    artifact = exporters["tflite"](ExportJob(workload, made, wish, tmp_path))
+    assert "export.left_float" not in keys(artifact)
+    assert artifact.agreement is not None
+    assert artifact.agreement >= 0.95
+
+
+def test_several_outputs_of_one_number_keep_their_order_and_values(
+    tmp_path: Path,
+) -> None:
+    keras.utils.set_random_seed(1)
+    left, right = keras.Input((5,), name="left"), keras.Input((4,), name="right")
+    y = L.Dense(8, "relu", name="hidden")(L.Concatenate()([left, right]))
+    heads = {name: L.Dense(1, name=name)(y) for name in ("one", "three", "two")}
+    model = keras.Model({"left": left, "right": right}, heads)
+    rng = np.random.default_rng(0)
+    sizes = {"left": 5, "right": 4}
+    data = {f"x_test_{k}": rng.normal(size=(40, n)) for k, n in sizes.items()}
+    data["y_test"] = np.zeros(40)
+    workload = open_workload(model, data, metric=lambda _, said: said[0][:, 0])
+    wish = Recipe((Plan("*", (Choice.of("uniform", bits=8),)),))
+    made = compress(workload.sites, workload.weights, wish, digests=workload.digests)
+    artifact = exporters["tflite-exact"](ExportJob(workload, made, wish, tmp_path))
+    assert artifact.largest_gap is not None
+    assert artifact.largest_gap < 1e-5
+    assert "export.left_float" not in keys(artifact)
 
 
 def test_a_loop_is_refused_in_full_int8(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def array_digest(values: NDArray[Any]) -> str:
     values = np.ascontiguousarray(values)
     head = f"{values.dtype.str}{values.shape}".encode()
     state = hashlib.sha256(head)
-    state.update(values.data.cast("B") if values.size else b"")
+    # As bytes: a buffer does not know bfloat16.
+    state.update(values.reshape(-1).view(np.uint8).data if values.size else b"")
     return state.hexdigest()
 
 

@@ -13,6 +13,7 @@ from workbench.core.errors import UserError
 from workbench.core.network import Skipped
 from workbench.engine.factor_directions import directions_of
 from workbench.engine.factor_layers import chain_of, is_masking, within_reach
+from workbench.engine.float32 import widen
 from workbench.engine.layers import clone, layers, pack, variables
 from workbench.engine.rebuild import rebuild
 
@@ -43,7 +44,9 @@ class Realized:
     whole: tuple[Skipped, ...] = ()
 
 
-def realize(workload: Workload, network: Network) -> keras.Model:
+def realize(
+    workload: Workload, network: Network, *, in_float32: bool = False
+) -> keras.Model:
     """A fresh Keras model with the values of a network.
 
     It is built of the user's layers and, where a kernel is a product of factors, of
@@ -53,20 +56,26 @@ def realize(workload: Workload, network: Network) -> keras.Model:
     Args:
         workload: Where the model comes from; it is not changed.
         network: Its kernels, and its other variables where they are not the original's.
+        in_float32: Whether it computes in float32 and holds its weights in it, whatever
+            the policies of its layers say.
 
     Returns:
         The model, not compiled.
     """
-    return realized(workload, network).model
+    return realized(workload, network, in_float32=in_float32).model
 
 
-def realized(workload: Workload, network: Network) -> Realized:
+def realized(
+    workload: Workload, network: Network, *, in_float32: bool = False
+) -> Realized:
     """The model of `realize`, and what it could not make smaller.
 
     The smaller layers are tried on real samples: where they do not compute the same to
     float error, the products stay.
     """
     model = clone(workload.model)
+    if in_float32:
+        widen(model)
     places = variables(model)
     for path, tensor in network.tensors.items():
         places[path].assign(tensor.dense)

@@ -34,7 +34,7 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
     """Write a model as a SavedModel.
 
     Args:
-        model: A model of our own; its layers' calls are wrapped.
+        model: A model of our own, in float32; its layers' calls are wrapped.
         places: Where activations can be quantized.
         grids: 8-bit grids by place; each becomes a fake-quantization operation, from
             which the converter makes a pair QUANTIZE, DEQUANTIZE.
@@ -49,11 +49,8 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
     import tensorflow as tf
 
     from workbench.engine.fake_quantization import wrap
-    from workbench.engine.layers import layers, pack
+    from workbench.engine.layers import pack
 
-    for layer in (model, *layers(model).values()):
-        # LiteRT computes in float32, whatever a mixed policy says.
-        layer.dtype_policy = "float32"
     marked = [place for place in places if place.site.path in grids]
     changes = {
         place.site.path: _marker(grids[place.site.path], f"{MARK}{number}")
@@ -130,6 +127,7 @@ def _type(model: keras.Model, index: int, example: NDArray[Any]) -> Any:
 
     declared = getattr(model, "inputs", None)
     if declared:
-        return tf.as_dtype(declared[index].dtype)
+        kind = tf.as_dtype(declared[index].dtype)
+        return tf.float32 if kind.is_floating else kind
     is_count = np.issubdtype(example.dtype, np.integer) and example.dtype != np.uint8
     return tf.int32 if is_count else tf.float32

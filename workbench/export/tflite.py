@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -104,6 +104,7 @@ def _make(job: ExportJob, kind: Kind) -> _Made:
     loops = has_loop(workload.model)
     data, names = _float_file(job, 1 if loops else None, with_grids=kind == "int8")
     model = FlatModel(data)
+    _put_in_order(model)
     fix_reshapes(model)
     found = find_kernels(model, spread(network.tensors))
     notes: list[Note] = [Note.of("export.one_sample")] if loops else []
@@ -133,7 +134,7 @@ def _float_file(
     with tempfile.TemporaryDirectory() as folder:
         saved, file = Path(folder) / "saved", Path(folder) / "float.tflite"
         names = save_graph(
-            realize(workload, network),
+            realize(workload, network, in_float32=True),
             workload.places,
             network.activations if with_grids else {},
             workload.examples(1),
@@ -144,16 +145,24 @@ def _float_file(
         return file.read_bytes(), names
 
 
+def _put_in_order(model: FlatModel) -> None:
+    """Give a file its outputs in the model's order, which the converter forgets."""
+    tensors = {_name(entry): entry.tensorIndex for entry in model.signatures[0].outputs}
+    ordered = [tensors[f"output_{number}"] for number in range(len(tensors))]
+    model.graphs[0].outputs = [int(index) for index in ordered]
+
+
 def _order(model: FlatModel, names: Sequence[str]) -> tuple[int, ...]:
     """Which of the model's inputs each of the file's inputs is."""
-    signature = model.signatures[0]
     by_tensor = {
-        entry.tensorIndex: entry.name.decode()
-        if isinstance(entry.name, bytes)
-        else entry.name
-        for entry in signature.inputs
+        entry.tensorIndex: _name(entry) for entry in model.signatures[0].inputs
     }
     return tuple(names.index(by_tensor[i]) for i in model.graphs[0].inputs)
+
+
+def _name(entry: Any) -> str:
+    """The name of an input or output in a signature."""
+    return entry.name.decode() if isinstance(entry.name, bytes) else entry.name
 
 
 def _measured(job: ExportJob, artifact: Artifact, order: Sequence[int]) -> Artifact:
