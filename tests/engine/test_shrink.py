@@ -139,6 +139,30 @@ def test_a_model_whose_channels_all_stay_is_given_back() -> None:
     assert shrink(workload, network) == (workload, network)
 
 
+def test_channels_pass_a_reshape_that_keeps_them_last() -> None:
+    x = keras.Input((8, 8, 2))
+    y = L.Conv2D(6, 3, use_bias=False, name="wide")(x)
+    scale = L.Reshape((1, 1, 6))(L.GlobalAveragePooling2D()(y))
+    scale = L.Conv2D(6, 1, activation="sigmoid", name="scale")(scale)
+    y = L.Reshape((4, 54))(L.Multiply()([y, scale]))
+    y = L.Reshape((-1, 6))(L.Conv1D(6, 1, name="held")(y))
+    model = keras.Model(x, L.Dense(3, "softmax", name="head")(L.Flatten()(y)))
+    pictures = np.random.default_rng(0).normal(size=(20, 8, 8, 2)).astype(np.float32)
+    data = (pictures, np.arange(20) % 3)
+    workload = open_workload(model, (*data, *data))
+    network = network_of(workload, recipe(0.5))
+    small, result = shrink(workload, network)
+    assert small.weights["wide/kernel"].shape[-1] < 6
+    assert small.weights["held/kernel"].shape[1] < 54
+    bound = {site.path: site.bound for site in workload.sites}
+    assert bound["held/kernel"] == "structure.layer"
+    assert bound["head/kernel"] == "structure.output"
+    one, two = realize(workload, network), realize(small, result)
+    np.testing.assert_allclose(
+        outputs(one, workload), outputs(two, workload), atol=1e-5
+    )
+
+
 def test_what_retraining_keeps_at_zero_can_still_go() -> None:
     form = case("residual")
     workload = open_workload(form.model, form.data)

@@ -48,14 +48,19 @@ class Labels:
         return np.full(count or 1, by, np.intp)
 
     def hold(self, labels: NDArray[np.intp], by: int = LAYER) -> None:
-        """Hold channels fast."""
-        self.tie(labels, np.full_like(labels, by))
+        """Hold channels fast; of several that do, the last is told."""
+        for label in labels.tolist():
+            root = self._root(label)
+            held = root if root >= FIRST_FREE else label
+            if held >= FIRST_FREE:
+                self._parent[held] = by
 
     def tie(self, one: NDArray[np.intp], two: NDArray[np.intp]) -> NDArray[np.intp]:
         """Make channels one, entry by entry; where one side is fixed, both are."""
         for a, b in zip(one.tolist(), two.tolist(), strict=True):
             first, second = sorted((self._root(a), self._root(b)))
-            self._parent[second] = first
+            if second >= FIRST_FREE:  # Who holds what is told apart.
+                self._parent[second] = first
         return one
 
     def roots(self, labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -173,6 +173,17 @@ def _flattened(call: Call, inputs: list[Channels], _: Labels) -> Channels:
     return np.tile(inputs[0], width // max(len(inputs[0]), 1))
 
 
+def _reshaped(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
+    """Channels stay in turn along the last axis where it is a multiple of theirs.
+
+    A smaller model is told that axis by -1, of which there may be one.
+    """
+    layer: Any = call.operation
+    made = _flattened(call, inputs, labels)
+    is_whole = len(made) == call.specs[0].shape[-1]
+    return inputs[0][:0] if -1 in layer.target_shape[:-1] or not is_whole else made
+
+
 def _rescaled(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
     layer: Any = call.operation
     if np.size(layer.scale) > 1 or np.size(layer.offset) > 1:
@@ -276,6 +287,7 @@ _RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
     ((_L.Activation,), _activation),
     ((_L.PReLU,), _prelu),
     ((_L.Flatten,), _flattened),
+    ((_L.Reshape,), _reshaped),
     ((_L.Rescaling,), _rescaled),
     ((_L.Concatenate,), _concatenated),
     (_SUMS, _summed),

@@ -13,6 +13,7 @@ from workbench.core.errors import UserError
 from workbench.core.groups import cut, cuts_of, groups_of
 from workbench.core.network import array_digest
 from workbench.core.shrinking import shrunken
+from workbench.engine.graph import flatten
 from workbench.engine.groups import with_groups
 from workbench.engine.layers import clone, layers, owned, pack, variables
 from workbench.engine.macs import macs
@@ -81,6 +82,19 @@ def _smaller(model: keras.Model, cuts: Cuts) -> dict[str, keras.Layer]:
                     own = config[name]["config"] if name else config
                     own[next(size for size in _SIZES if size in own)] -= count
             made[address] = type(layer).from_config(config)
+    return made | _following(model)
+
+
+def _following(model: keras.Model) -> dict[str, keras.Layer]:
+    """Reshaping layers that take the length of the last axis from what enters them."""
+    graph = flatten(model)
+    made: dict[str, keras.Layer] = {}
+    for call in graph.calls if graph else ():
+        layer = call.operation
+        if isinstance(layer, _L.Reshape) and -1 not in layer.target_shape:
+            shape = (*layer.target_shape[:-1], -1)
+            config = layer.get_config() | {"target_shape": shape}
+            made[call.path] = type(layer).from_config(config)
     return made
 
 
