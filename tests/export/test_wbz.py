@@ -19,6 +19,7 @@ from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
 from workbench.engine.layers import custom_objects, values_of
 from workbench.engine.realize import realize
+from workbench.engine.shrink import shrink
 from workbench.engine.workload import open_workload
 from workbench.export.artifact import ExportJob, exporters
 from workbench.export.wbz import pack, predicted, unpack
@@ -41,15 +42,26 @@ def test_every_form_of_model_comes_back_bit_for_bit(name):
     given = case(name)
     workload = open_workload(given.model, given.data)
     network = compressed(workload)
-    model = realize(workload, network)
+    small, left = shrink(workload, network)
+    model = realize(small, left)
     known = custom_objects(given.model)
-    content = pack(model, network, known)
+    content = pack(model, left, known)
     # Not counted on the way: what closes each tensor's own stream.
     expected = pytest.approx(len(content), rel=0.02, abs=12)
     assert predicted(workload, network).value == expected
     again, _ = unpack(content, known)
     x = inputs(model, given.data, "test")
     assert said(again, x) == said(model, x)
+
+
+def test_what_is_taken_out_is_predicted_to_take_nothing(tmp_path):
+    given = case("residual")
+    workload = open_workload(given.model, given.data)
+    wish = set_knobs(Recipe(), "structured", "*", sparsity=0.6, score="norm")
+    network = compress(workload.sites, workload.weights, wish, digests=workload.digests)
+    artifact = exporters["wbz"](ExportJob(workload, network, wish, tmp_path))
+    expected = pytest.approx(artifact.bytes.value, rel=0.02, abs=12)
+    assert predicted(workload, network).value == expected
 
 
 def test_the_exporter_says_what_the_file_takes(tmp_path):

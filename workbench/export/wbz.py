@@ -10,8 +10,10 @@ from weakref import WeakKeyDictionary
 from workbench.core.bitstream import Place, check_size, decode, encode
 from workbench.core.coded import stream_bytes
 from workbench.core.errors import UserError
+from workbench.core.groups import cut, cuts_of, groups_of
 from workbench.core.network import array_digest
 from workbench.core.quantity import Quantity
+from workbench.core.shrinking import shrunken
 from workbench.core.store import write_atomic
 from workbench.core.symbols import leaves
 from workbench.core.tensor import CompressedTensor
@@ -86,6 +88,10 @@ def predicted(workload: Workload, network: Network) -> Quantity:
         network: The network.
     """
     others = {**workload.others, **(network.others or {})}
+    cuts = cuts_of(groups_of(workload.sites), network) if network.tensors else {}
+    if cuts:
+        network = shrunken(network, cuts)
+        others = {path: cut(values, path, cuts) for path, values in others.items()}
     stream = stream_bytes(network.tensors.values(), others.values())
     grids = len(packed({}, network.activations, b"")) - len(packed({}, {}, b""))
     total = _bare_bytes(workload.model) + grids + stream
