@@ -259,7 +259,9 @@ def test_the_first_chart_waits_for_nothing_else(files):
 
     async def scene():
         session = Session(*files, is_kept=False)
+        # The values may be many bytes: no one waits for them.
         assert session.sites
+        assert not session.weights
         assert session.before is None
         for name in ("before", "bins", "workload"):
             session.observe(lambda change: seen.append(change.name), name)

@@ -74,7 +74,7 @@ class Session(KeptState):
         patience_s: float = 0.0,
         **options: Any,
     ) -> None:
-        """Read the weights at once; the rest follows on the task lane."""
+        """Look into the file at once; its weights and the rest follow on the lanes."""
         super().__init__(lang=lang)
         self.drawn = threading.Event()
         self.demo = model if demo.is_demo(model) else None
@@ -99,7 +99,7 @@ class Session(KeptState):
         self._memory = self._remembering(name) if is_kept else None
         self._recall()
         if first is not None:
-            self.set(sites=first.sites, weights=dict(first.weights))
+            self.set(sites=first.sites)
             self.lanes.wish("first", lambda: opening.looking(self, first))
         self.task = self.lanes.submit(
             "session.opening", lambda task: opening.opening(self, task)

@@ -51,6 +51,8 @@ def ranks(snapshot: Snapshot) -> Ranks | None:
         matrices = Matrices.of(site)
         if not site.can or matrices is None or matrices.full > _WIDEST:
             continue
+        if (site.whole or site.path) not in snapshot.weights:
+            continue  # Its values are not read yet.
         gram = single(site.gram)
         found = spectrum_of(weights_of(snapshot.weights, site), site, gram)
         if found is None:

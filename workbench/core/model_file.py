@@ -2,18 +2,22 @@
 
 Weights are on the screen before TensorFlow is loaded; what the engine finds replaces
 what was seen here. Both layouts are read: that of Keras 3, a zip with ``config.json``
-and ``model.weights.h5``, and the legacy HDF5 file that Keras 2 wrote too.
+and ``model.weights.h5``, and the legacy HDF5 file that Keras 2 wrote too. What there is
+takes milliseconds to know, also in a large file; values are read when asked for.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import h5py  # pyright: ignore[reportMissingTypeStubs] # it has none
 import numpy as np
@@ -23,9 +27,10 @@ from workbench.core.model_config import Kernel, kernels
 from workbench.core.tensor import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
+    from _typeshed import WriteableBuffer
     from numpy.typing import NDArray
 
     Json = Mapping[str, Any]
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 _ZIP = b"PK\x03\x04"
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+# A member's header in a zip: 26 bytes, then the lengths of two fields that follow.
+_HEADER_BYTES, _LENGTHS = 30, struct.Struct("<HH")
+_PIECE = 2**20
 _DAMAGE = (
     OSError,
     ValueError,
@@ -53,21 +61,39 @@ class Glance:
     """What a model file shows without Keras.
 
     Attributes:
+        path: The file.
         name: The model's name.
         sites: Its kernels as far as they can be told, in the model's order, without
             MACs.
-        weights: Their values by path, float32.
         other_parameters: Number of parameters beside them.
+        places: Where in the file each kernel's values are.
     """
 
+    path: Path
     name: str
     sites: tuple[Site, ...]
-    weights: Mapping[str, NDArray[np.float32]]
     other_parameters: int
+    places: Mapping[str, str]
+
+    @cached_property
+    def weights(self) -> Mapping[str, NDArray[np.float32]]:
+        """The kernels' values by path, float32; read once, which takes a while.
+
+        Raises:
+            UserError: If the file is damaged there, or gone.
+        """
+        with _said(self.path):
+            if _begins_like_zip(self.path):
+                _check(self.path)
+            with _hdf5(self.path) as file:
+                return {
+                    site.path: np.asarray(file[self.places[site.path]][()], np.float32)
+                    for site in self.sites
+                }
 
 
 def glance(path: Path) -> Glance:
-    """Read the kernels of a model file.
+    """Look which kernels a model file has.
 
     Args:
         path: A ``.keras`` or ``.h5`` file; which of them is told by its content.
@@ -77,24 +103,91 @@ def glance(path: Path) -> Glance:
         layer that is not known here is left out.
 
     Raises:
-        UserError: If there is no such file, it is no Keras model, or is damaged.
+        UserError: If there is no such file, it is no Keras model, or its structure is
+            damaged.
     """
     if not path.exists():
         raise UserError("file.missing", path=path)
     if path.is_dir():
         raise UserError("file.folder", path=path)
-    try:
+    with _said(path):
         if _begins_like_zip(path):
             return _zipped(path)
         if cast("Any", h5py).is_hdf5(path):
             return _legacy(path)
+    raise UserError("file.foreign", path=path)
+
+
+@contextmanager
+def _said(path: Path) -> Generator[None]:
+    """Say in a sentence what is wrong with a file."""
+    try:
+        yield
     except UserError:
         raise
+    except FileNotFoundError as error:
+        raise UserError("file.missing", path=path) from error
     except PermissionError as error:
         raise UserError("file.denied", path=path) from error
     except _DAMAGE as error:
         raise UserError("file.damaged", path=path, reason=_line(error)) from error
-    raise UserError("file.foreign", path=path)
+
+
+class _Part(io.RawIOBase):
+    """A part of a file, as if it were one: HDF5 inside a zip, without unpacking it."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}
+        self._at = base[whence] + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        wanted = memoryview(buffer).cast("B")
+        left = max(self._size - self._at, 0)
+        self._file.seek(self._start + self._at)
+        count = cast("Any", self._file).readinto(wanted[:left])
+        self._at += count
+        return count
+
+
+@contextmanager
+def _hdf5(path: Path) -> Generator[Any]:
+    """The HDF5 file that a model's values are in."""
+    if not _begins_like_zip(path):
+        with h5py.File(path) as file:
+            yield file
+        return
+    with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
+        info = archive.getinfo(_WEIGHTS)
+        if info.compress_type == zipfile.ZIP_STORED:
+            # Names in the local header may differ in length from those of the index.
+            raw.seek(info.header_offset + _HEADER_BYTES - 4)
+            lengths = _LENGTHS.unpack(raw.read(_LENGTHS.size))
+            start = info.header_offset + _HEADER_BYTES + sum(lengths)
+            content: Any = _Part(raw, start, info.file_size)
+        else:
+            content = io.BytesIO(archive.read(_WEIGHTS))
+        with h5py.File(content) as file:
+            yield file
+
+
+def _check(path: Path) -> None:
+    """Compare a zip's values with their checksum."""
+    with zipfile.ZipFile(path) as archive, archive.open(_WEIGHTS) as member:
+        while member.read(_PIECE):
+            pass
 
 
 def _begins_like_zip(path: Path) -> bool:
@@ -108,17 +201,14 @@ def _zipped(path: Path) -> Glance:
         if _CONFIG not in archive.namelist():
             raise UserError("file.foreign", path=path)
         model = json.loads(archive.read(_CONFIG))
-        content = archive.read(_WEIGHTS)
-    with h5py.File(io.BytesIO(content)) as opened:
-        file = cast("Any", opened)
+    with _hdf5(path) as file:
         kept = [file[name] for name in ("layers", "vars") if name in file]
-        return _look(model, lambda kernel: _in_folder(file, kernel), kept)
+        return _look(path, model, lambda kernel: _in_folder(file, kernel), kept)
 
 
 def _legacy(path: Path) -> Glance:
     """The layout of Keras 2."""
-    with h5py.File(path) as opened:
-        file = cast("Any", opened)
+    with _hdf5(path) as file:
         config = file.attrs.get("model_config")
         if config is None or "model_weights" not in file:
             raise UserError("file.weights_only", path=path)
@@ -126,21 +216,22 @@ def _legacy(path: Path) -> Glance:
         model = json.loads(cast("str | bytes", config))
         index = {name: dict(_datasets(root[name])) for name in root}
         find = _finder(index, list(kernels(model)))
-        return _look(model, find, [root])
+        return _look(path, model, find, [root])
 
 
-def _look(model: Json, find: Find, kept: list[Any]) -> Glance:
+def _look(path: Path, model: Json, find: Find, kept: list[Any]) -> Glance:
     """Gather the kernels that a file has."""
     sites: list[Site] = []
-    weights: dict[str, NDArray[np.float32]] = {}
+    places: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     doubtful: set[str] = set()
     for kernel in kernels(model):
         stored = find(kernel)
         if stored is None or not _fits(stored, kernel):
             continue
-        if kernel.address in weights:
+        if kernel.address in places:
             doubtful.add(kernel.address)
-        weights[kernel.address] = np.asarray(stored[()], np.float32)
+        places[kernel.address], sizes[kernel.address] = stored.name, stored.size
         sites.append(_site(kernel, stored.shape))
     total = sum(
         values.size
@@ -148,13 +239,13 @@ def _look(model: Json, find: Find, kept: list[Any]) -> Glance:
         for _, values in _datasets(group)
         if values.dtype.kind == "f"
     )
-    sure = {path: w for path, w in weights.items() if path not in doubtful}
     config = model["config"]
     return Glance(
+        path=path,
         name=str(cast("Json", config).get("name") if isinstance(config, dict) else ""),
-        sites=tuple(site for site in sites if site.path in sure),
-        weights=sure,
-        other_parameters=total - sum(w.size for w in weights.values()),
+        sites=tuple(site for site in sites if site.path not in doubtful),
+        other_parameters=total - sum(sizes.values()),
+        places=places,
     )
 
 
