@@ -40,3 +40,15 @@ def test_what_the_loss_does_not_depend_on_stays():
     variable = tf.Variable(tf.constant([1.0]))
     Adam([variable]).apply([None], tf.constant(0.1))
     assert variable.numpy() == 1
+
+
+@pytest.mark.parametrize("number", [tf.float16, tf.bfloat16])
+def test_few_bits_take_the_steps_of_float32(number: tf.DType) -> None:
+    wide = tf.Variable(tf.constant(slopes(99)))
+    narrow = tf.Variable(tf.cast(wide, number))
+    one, two = Adam([wide]), Adam([narrow])
+    for step in range(20):
+        slope, rate = tf.constant(1e-4 * slopes(step)), tf.constant(0.001)
+        one.apply([slope], rate)
+        two.apply([tf.cast(slope, number)], rate)
+    np.testing.assert_allclose(tf.cast(narrow, tf.float32), wide.numpy(), atol=0.02)

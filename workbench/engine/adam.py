@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+_HALVES = (tf.float16, tf.bfloat16)
 
 
 class Adam:
     """Moments of some variables.
+
+    Where a variable has 16 bits, a copy of 32 is trained, which it is rounded from: to
+    bfloat16 the second moment would never change, in float16 it would be zero.
 
     Args:
         variables: What is trained.
@@ -29,7 +33,8 @@ class Adam:
 
     def __init__(self, variables: Sequence[tf.Variable]) -> None:
         """Start with zero moments."""
-        self._variables = tuple(variables)
+        self._given = tuple(variables)
+        self._variables = tuple(map(_trained, variables))
         self._moments = tuple(
             (
                 tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False),
@@ -50,8 +55,8 @@ class Adam:
             gradients: One for each variable, None where the loss does not depend on it.
             rate: Learning rate with the bias correction in it, from `corrected`.
         """
-        for variable, (first, second), gradient in zip(
-            self._variables, self._moments, gradients, strict=True
+        for given, variable, (first, second), gradient in zip(
+            self._given, self._variables, self._moments, gradients, strict=True
         ):
             if gradient is None:
                 continue
@@ -69,6 +74,14 @@ class Adam:
                 epsilon=tf.constant(_EPSILON, number),
                 grad=tf.cast(gradient, number),
             )
+            if given is not variable:
+                given.assign(tf.cast(variable, given.dtype))
+
+
+def _trained(variable: tf.Variable) -> tf.Variable:
+    if variable.dtype not in _HALVES:
+        return variable
+    return tf.Variable(tf.cast(variable, tf.float32), trainable=False)
 
 
 def corrected(rates: NDArray[np.float32]) -> NDArray[np.float32]:
