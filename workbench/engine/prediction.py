@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from workbench.engine.forward import traced
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -22,13 +24,12 @@ class Predictor:
     """
 
     def __init__(self, model: Callable[..., Any], x: tuple[NDArray[Any], ...]) -> None:
-        """Compile at the first call."""
-        spec = [tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in x]
+        """Compile it."""
 
-        def said(inputs: list[tf.Tensor]) -> Any:
-            return model(inputs, training=False)
+        def said(*inputs: tf.Tensor) -> Any:
+            return model(list(inputs), training=False)
 
-        self._said = tf.function(said, input_signature=[spec], autograph=False)
+        self._said = traced(said, x)
 
     def batches(
         self, x: tuple[NDArray[Any], ...], order: NDArray[np.int64], size: int
@@ -46,5 +47,5 @@ class Predictor:
         """
         for first in range(0, len(order), size):
             now = order[first : first + size]
-            said = self._said([part[now] for part in x])
+            said = self._said(*(tf.convert_to_tensor(part[now]) for part in x))
             yield tf.nest.map_structure(lambda part: part.numpy(), said)
