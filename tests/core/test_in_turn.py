@@ -56,7 +56,7 @@ def test_what_is_kept_makes_the_original_outputs_of_what_comes_in():
         tensor = pruned()
         made = Reconstruct(damping=1e-6).apply(tensor, site(bias))
         for output in range(OUTPUTS):
-            kept = tensor.mask[:, output]  # type: ignore[index]
+            kept = made.mask[:, output]  # type: ignore[index]
             design = NOW[:, kept]
             if bias is not None:
                 design = np.hstack([design, np.ones((COUNT, 1))])
@@ -90,7 +90,8 @@ def test_an_unpruned_kernel_makes_up_for_what_comes_in_as_well():
 
 
 def test_the_original_inputs_are_minded_where_they_are_asked_for():
-    made = Reconstruct(inputs="original").apply(pruned(), site(Bias("b")))
+    own = Reconstruct(inputs="original", support="chosen")
+    made = own.apply(pruned(), site(Bias("b")))
     alone = Site("a", "dense", (INPUTS, OUTPUTS), (1,), gram=site(Bias("b")).gram)
     np.testing.assert_array_equal(
         made.dense, Reconstruct().apply(pruned(), alone).dense
@@ -154,7 +155,8 @@ def test_a_gate_is_repaired_for_what_its_kernel_is_to_make():
     whole = replace(site(Bias("bias")), kind="recurrent", layer="LSTM", gates=GATES)
     biases = {"bias": np.zeros(OUTPUTS, np.float32)}
     prune = Choice.of("magnitude", sparsity=0.5, scope="tensor")
-    wide = Plan("*", (Choice.of("magnitude", threshold=0.3), Choice.of("reconstruct")))
+    refit = Choice.of("reconstruct", support="chosen")
+    wide = Plan("*", (Choice.of("magnitude", threshold=0.3), refit))
     made = [
         compress(
             [whole],

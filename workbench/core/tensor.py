@@ -91,6 +91,10 @@ class CompressedTensor:
         counts: How often each integer of an `Affine` code occurs, its zero point taken
             off and the pruned among those of zero, which is the middle entry; None
             where nobody counted.
+        original: The weights before any step; None where these are unknown.
+        shift: What the bias behind it takes up, flat; None for nothing.
+        is_open: Whether only the number of weights that are kept is settled, and not
+            which they are.
     """
 
     dense: NDArray[np.float32]
@@ -99,6 +103,7 @@ class CompressedTensor:
     counts: NDArray[np.int64] | None = None
     original: NDArray[np.float32] | None = None
     shift: NDArray[np.float32] | None = None
+    is_open: bool = False
 
     @classmethod
     def of(cls, values: NDArray[np.float32]) -> CompressedTensor:
@@ -142,7 +147,9 @@ class CompressedTensor:
         mask = keep if self.mask is None else keep & self.mask
         dense = np.where(mask, self.dense, np.float32(0))
         code = Float(dense) if isinstance(self.code, Float) else self.code
-        return replace(self, dense=dense, mask=mask, code=code, counts=None)
+        return replace(
+            self, dense=dense, mask=mask, code=code, counts=None, is_open=False
+        )
 
     def coded(self, code: Code) -> CompressedTensor:
         """The tensor with its values represented by a code.

@@ -217,8 +217,9 @@ class CompressedInputs:
 
     def _is_worth(self, path: str, network: Network) -> bool:
         """Whether a kernel that sees what the original sees can be repaired better."""
-        is_changed = network.tensors[path].dense is not self._workload.weights[path]
-        return is_changed and self._after_of(path).turns > 0
+        tensor = network.tensors[path]
+        is_changed = tensor.dense is not self._workload.weights[path]
+        return is_changed and (tensor.is_open or self._after_of(path).turns > 0)
 
     def _rows(
         self, stage: Sequence[str], network: Network

@@ -94,7 +94,9 @@ class Magnitude(TensorStep):
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:  # noqa: ARG002
         """Mask the small weights; with nothing to prune, the tensor as it is."""
         keep = self.cut(tensor.dense).kept(tensor.dense)
-        return tensor if keep.all() else tensor.masked(keep)
+        if keep.all():
+            return tensor
+        return replace(tensor.masked(keep), is_open=tensor.mask is None)
 
     @classmethod
     def agree(

@@ -5,7 +5,7 @@ See `workbench.core.reconstruction`; the mean goes into the bias, exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,8 +14,10 @@ from workbench.core.knob import knob
 from workbench.core.layout import Layout
 from workbench.core.reconstruction import refitted
 from workbench.core.step import TensorStep, steps
+from workbench.core.support import exchanged
 
 if TYPE_CHECKING:
+    from workbench.core.calibration import Gram
     from workbench.core.tensor import CompressedTensor, Site
 
 
@@ -28,6 +30,9 @@ class Reconstruct(TensorStep):
         damping: Fraction of the inputs' mean second moment that is added to all.
         inputs: What the layer is to make its outputs of: what it sees in the
             ``original``, or what ``compressed`` earlier layers give, layer after layer.
+        support: Which weights are kept where magnitude alone has chosen them: the
+            ``chosen`` ones, or as many of the tensor, ``exchanged`` for those with
+            which the refit loses least.
     """
 
     name: ClassVar[str] = "reconstruct"
@@ -36,6 +41,7 @@ class Reconstruct(TensorStep):
 
     damping: float = knob(0.01, low=1e-6, high=1.0, scale="log")
     inputs: str = knob("compressed", choices=("original", "compressed"))
+    support: str = knob("exchanged", choices=("chosen", "exchanged"))
 
     def apply(self, tensor: CompressedTensor, site: Site) -> CompressedTensor:
         """The tensor with its weights refitted; as it is where nothing has changed."""
@@ -45,8 +51,16 @@ class Reconstruct(TensorStep):
         layout = Layout.of(site, len(gram.moments))
         weights = layout.matrices(tensor.start.astype(np.float64))
         kept = None if tensor.mask is None else layout.matrices(tensor.mask)
+        if kept is not None and tensor.is_open and self._exchanges(gram):
+            kept = exchanged(weights, kept, gram, self.damping)
+            tensor = replace(tensor, mask=layout.tensor(kept))
         fitted, shift = refitted(weights, kept, gram, self.damping)
         return tensor.refitted(layout.tensor(fitted).astype(np.float32), shift)
+
+    def _exchanges(self, gram: Gram) -> bool:
+        """Whether weights are exchanged now: it takes a while, and once is enough."""
+        is_last = self.inputs == "original" or gram.aim is not None
+        return self.support == "exchanged" and is_last
 
     @property
     def is_in_turn(self) -> bool:
