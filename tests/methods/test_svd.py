@@ -215,3 +215,20 @@ def test_kernels_share_their_weights_by_what_each_rank_keeps():
     assert together[1] == 144
     assert each[1] == 72
     assert 0.45 * (3000 + 144) < sum(together) <= 0.5 * (3000 + 144)
+
+
+def test_a_kernel_whose_inputs_nothing_saw_shares_its_weights_too():
+    """An embedding has no moments: it takes the plain form, from the same weights."""
+    large = weights((60, 4)) @ weights((4, 50), seed=1) + 0.01 * weights((60, 50))
+    kernels = {"large/kernel": large, "small/kernel": np.eye(12, dtype=np.float32)}
+    large_site, small_site = (
+        Site(path, "dense", values.shape, (1,)) for path, values in kernels.items()
+    )
+    network = compress(
+        [with_gram(large_site, gram_of(inputs(60))), small_site],
+        kernels,
+        chain(Choice.of("svd", rank=0.5)),
+        digests={path: path for path in kernels},
+    )
+    assert isinstance(network.tensors["large/kernel"].code, LowRank)
+    assert not isinstance(network.tensors["small/kernel"].code, LowRank)

@@ -107,17 +107,18 @@ def shared(
     """The point of each kernel that shares a wish for a rank with others.
 
     Args:
-        wishes: Steps by path; those of the same rank that are ``global`` form a pool.
+        wishes: Steps by path; those of the same rank that are ``global`` form a pool,
+            with those that take the plain form because nothing saw their inputs.
         offer: The points of a kernel, the last of which is the kernel as it is; None
             where it takes no part.
     """
-    pools: dict[tuple[float, bool], dict[str, Points]] = {}
+    pools: dict[float, dict[str, Points]] = {}
     for path, wish in wishes.items():
         points = None if wish.scope != "global" or wish.is_idle else offer(path, wish)
         if points is not None:
-            pools.setdefault((wish.rank, wish.data_aware), {})[path] = points
+            pools.setdefault(wish.rank, {})[path] = points
     found: dict[str, int] = {}
-    for (share, _), offers in pools.items():
+    for share, offers in pools.items():
         whole = sum(float(weights[-1]) for weights, _ in offers.values())
         places = allocated(list(offers.values()), share * whole)
         found |= dict(zip(offers, places, strict=True))
