@@ -79,10 +79,10 @@ def test_what_the_layer_sees_leaves_the_weights_farther_and_the_outputs_closer(l
 
 
 def test_the_limit_is_where_the_next_step_costs_too_much(lesson):
-    said = {step: check(lesson, "limit", step / 20) for step in (4, 5, 6)}
+    said = {step: check(lesson, "limit", step / 20) for step in (3, 4, 5)}
     assert [one.state for one in said.values()] == ["wrong", "right", "wrong"]
-    assert said[4].text.endswith("keep more.")
-    assert said[6].text.endswith("fewer are enough.")
+    assert said[3].text.endswith("keep more.")
+    assert said[5].text.endswith("fewer are enough.")
     assert "5 % steps" in check(lesson, "limit", 0.42).text
     assert "must lie in" in check(lesson, "limit", 0).text
 
