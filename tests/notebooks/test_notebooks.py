@@ -66,7 +66,7 @@ ANSWERS = {
         "kernel": "'scores/kernel'",
         "aware": "0.85",
         "distance": "'farther'",
-        "limit": "0.25",
+        "limit": "0.2",
         "tucker": "64 * 32 + 9 * 32 * 48 + 48 * 96",
         "windows": "'tucker'",
     },
