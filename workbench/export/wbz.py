@@ -17,7 +17,7 @@ from workbench.core.shrinking import shrunken
 from workbench.core.store import write_atomic
 from workbench.core.symbols import leaves
 from workbench.core.tensor import CompressedTensor
-from workbench.export.artifact import Artifact, ExportJob, Note, exporters
+from workbench.export.artifact import Artifact, ExportJob, Note, checks, exporters
 from workbench.export.wbz_file import check_config, opened, packed
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from workbench.core.affine import Grid
     from workbench.core.network import Network
+    from workbench.core.recipe import Recipe
     from workbench.engine.workload import Workload
 
 _SAMPLES = 64
@@ -58,6 +59,20 @@ def wbz(job: ExportJob) -> Artifact:
         largest_gap=0.0,
         notes=(Note.of("size.unpacking", file=path.name),),
     )
+
+
+def check_code(workload: Workload, recipe: Recipe) -> None:  # noqa: ARG001
+    """Refuse a model that carries code.
+
+    Raises:
+        UserError: If it does.
+    """
+    from workbench.engine.layers import custom_objects
+
+    check_config(_config(workload.model), custom_objects(workload.model))
+
+
+checks["wbz"] = check_code
 
 
 def pack(model: keras.Model, network: Network, known: Mapping[str, Any]) -> bytes:
