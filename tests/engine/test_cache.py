@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from workbench.engine.cache import CHUNK_BYTES, ActivationCache, Inputs, Rows
+from workbench.engine.cache import CHUNK_BYTES, FIRST, ActivationCache, Inputs, Rows
 
 
 def column(start: int, stop: int, width: int = 1) -> tf.Tensor:
@@ -12,17 +12,23 @@ def column(start: int, stop: int, width: int = 1) -> tf.Tensor:
 
 
 def test_inputs_come_in_order_and_in_batches() -> None:
-    x = np.arange(500, dtype=np.int32)[:, None]
-    samples = np.random.default_rng(0).permutation(500)
-    inputs = Inputs([x], samples, batch=128)
+    total = 1000
+    x = np.arange(total, dtype=np.int32)[:, None]
+    samples = np.random.default_rng(0).permutation(total)
+    inputs = Inputs([x], samples, batch=256)
     row, stops, taken = 0, [], []
-    while row < 500:
+    while row < total:
         stop = inputs.stop_after(row)
         taken.append(inputs.take(row, stop)[0].numpy())
         stops.append(stop)
         row = stop
-    assert stops == [64, 128, 256, 500]
+    assert stops == [FIRST, 2 * FIRST, 4 * FIRST, total]
     assert np.array_equal(np.concatenate(taken)[:, 0], samples)
+
+
+def test_no_first_batch_is_larger_than_the_others() -> None:
+    inputs = Inputs([np.zeros((100, 1))], np.arange(100), batch=8)
+    assert [inputs.stop_after(row) for row in (0, 8, 16, 96)] == [8, 16, 32, 100]
 
 
 def test_no_sample_is_kept_twice() -> None:

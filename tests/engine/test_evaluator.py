@@ -13,6 +13,7 @@ from workbench.core.errors import UserError
 from workbench.core.measurement import Measurement
 from workbench.core.network import Network
 from workbench.core.recipe import Choice, Plan, Recipe
+from workbench.engine.cache import FIRST
 from workbench.engine.calibrator import Calibrator
 from workbench.engine.evaluator import Evaluator
 from workbench.engine.realize import realize
@@ -83,7 +84,7 @@ def test_measurements_sharpen() -> None:
     workload = open_workload(model, (x, y))
     evaluator = Evaluator(workload)
     found = list(evaluator.run(network(workload)))
-    assert found[0].seen == 64
+    assert found[0].seen == FIRST
     assert [m.seen for m in found] == sorted({m.seen for m in found})
     widths = [m.within.high - m.within.low for m in found if m.within]
     assert widths == sorted(widths, reverse=True)
@@ -124,7 +125,8 @@ def test_nothing_changed_is_no_difference() -> None:
 
 
 def test_the_order_is_fixed_and_seeded() -> None:
-    workload = opened("dense")
+    model, data = digits()
+    workload = open_workload(model, data)
 
     def first(seed: int) -> NDArray[np.bool_]:
         evaluator = Evaluator(workload, seed=seed)

@@ -28,8 +28,8 @@ Z = 1.959964
 # Standard errors to either side where flips are counted: 1.96 covered 0.94 to 0.95 at
 # large changes, 2 covers more than 0.945 there.
 _ERRORS = 2.0
-# Flips added to those seen: with none, the limit is (sqrt(0.5) + 1)**2 = 2.9 of n.
-_ADDED = 0.5
+# Flips added to those seen: with none, the limit is (sqrt(0.55) + 1)**2, or 3 of n.
+_ADDED = 0.55
 
 
 class Interval(NamedTuple):
@@ -102,7 +102,7 @@ def paired_flips(flips: Flips) -> Paired:
     open for other samples comes on top in `sampled`.
     """
     total = float(flips.sizes.sum())
-    lost, won = _count(flips, flips.is_right), _count(flips, ~flips.is_right)
+    lost, won = _count(flips, is_right=True), _count(flips, is_right=False)
     value = won.value - lost.value
     # What is not known yet are whole flips.
     grain = float(flips.seen.sum() < total)
@@ -189,63 +189,64 @@ class _Count(NamedTuple):
     most: float
 
 
-def _count(flips: Flips, is_kind: NDArray[np.bool_]) -> _Count:
-    """The flips among the samples of some strata."""
-    sizes, flipped = flips.sizes[is_kind], flips.flipped[is_kind]
+class _Stratum(NamedTuple):
+    """How many of the samples seen flipped; what they stand for; what is not known."""
+
+    flipped: float
+    seen: float
+    size: float
+    unseen: float
+
+    @property
+    def rest(self) -> _Stratum:
+        """The same of the samples that did not flip."""
+        return self._replace(flipped=self.seen - self.flipped)
+
+
+def _count(flips: Flips, *, is_right: bool) -> _Count:
+    """The flips among the answers that were right or wrong."""
+    kind = flips.is_right == is_right
+    columns = (flips.flipped, flips.seen, flips.sizes, flips.sizes - flips.seen)
+    rows = zip(*(column[kind].tolist() for column in columns), strict=True)
+    every = [_Stratum(*row) for row in rows]
+    drawn = [stratum for stratum in every if stratum.seen]
+    value = sum(each.flipped * (each.size / each.seen) for each in drawn)
+    least = sum(each.flipped for each in drawn)
+    most = least + sum(each.unseen for each in every)
     # What nothing was drawn of counts as none and may have flipped whole.
-    is_drawn = flips.seen[is_kind] > 0
-    drawn, x, n = sizes[is_drawn], flipped[is_drawn], flips.seen[is_kind][is_drawn]
-    value = float(x @ (drawn / n))
-    least = float(x.sum())
-    most = least + float(sizes.sum() - n.sum())
-    above = _above(x, n, drawn, drawn - n) + float(sizes.sum() - drawn.sum())
-    below = _above(n - x, n, drawn, drawn - n)
-    return _Count(
-        value,
-        max(min(below, value - least), 0.0),
-        max(min(above, most - value), 0.0),
-        least,
-        most,
-    )
+    above = _above(drawn) + sum(each.size for each in every if not each.seen)
+    below = _above([each.rest for each in drawn])
+    below, above = min(below, value - least), min(above, most - value)
+    return _Count(value, max(below, 0.0), max(above, 0.0), least, most)
 
 
 def _drawn(value: float, total: float) -> _Count:
     """A number of flips, as one draw of a test set among many."""
-    x, n = np.array([value]), np.array([total])
-    below, above = min(_above(n - x, n, n, n), value), _above(x, n, n, n)
-    return _Count(value, max(below, 0.0), max(above, 0.0), 0.0, total)
+    one = _Stratum(value, total, total, total)
+    below = min(_above([one.rest]), value)
+    return _Count(value, max(below, 0.0), max(_above([one]), 0.0), 0.0, total)
 
 
-def _above(
-    flipped: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    unseen: NDArray[np.float64],
-) -> float:
+def _above(strata: list[_Stratum]) -> float:
     """By how much more may have flipped than the samples let expect.
 
     The limit of a score interval: two standard errors, moved by how they grow with the
     number itself. A weighted sum of counts leans as its third moment says.
-
-    Args:
-        flipped: Samples that did, by stratum, (k,).
-        seen: Out of how many, at least 1.
-        sizes: Samples that each stratum stands for.
-        unseen: How many of these are not known.
     """
-    spread = np.where(unseen > 0, seen, 0.0)
-    if not spread.any():
-        return 0.0
-    added = _ADDED * spread / spread.sum()
-    shares = (flipped + added) / (seen + added)
-    weights, left = sizes / seen, unseen / sizes
-    variances = weights**2 * left * seen * shares * (1 - shares)
-    variance = float(variances.sum())
-    more = float(unseen @ (shares - flipped / seen))
+    known = [stratum for stratum in strata if stratum.unseen]
+    seen = sum(stratum.seen for stratum in known)
+    more = variance = third = 0.0
+    for each in known:
+        added = _ADDED * each.seen / seen
+        share = (each.flipped + added) / (each.seen + added)
+        weight, left = each.size / each.seen, each.unseen / each.size
+        part = weight**2 * left * each.seen * share * (1 - share)
+        more += each.unseen * (share - each.flipped / each.seen)
+        variance += part
+        third += part * weight * left * (1 - 2 * share)
     if not variance:
         return more
-    lean = float(variances @ (weights * left * (1 - 2 * shares))) / variance
-    return more + _ERRORS * math.sqrt(variance) + _ERRORS**2 / 4 * lean
+    return more + _ERRORS * math.sqrt(variance) + _ERRORS**2 / 4 * third / variance
 
 
 def _half(values: NDArray[np.floating]) -> float:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 16 * 2**20
 KEPT_INPUT_BYTES = 256 * 2**20
-FIRST = 64
+# So many tell a small change to a point and a half (see `workbench.core.intervals`).
+FIRST = 192
 
 
 class Source(Protocol):
