@@ -152,7 +152,7 @@ async def _drive(folder: Path) -> dict[str, float]:
             "late_p99": float(np.percentile(late, 99)),
             "late_most": max(late),
             "rows": evaluator.rows,
-            "cache": evaluator.cache_bytes,
+            "cache": evaluator.cached_bytes,
             "peak": _peak(),
         }
     finally:
