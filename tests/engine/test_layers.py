@@ -156,6 +156,8 @@ def test_inputs_are_packed_as_the_model_is_called() -> None:
 def test_reasons_are_one_short_line() -> None:
     assert layers.first_line(ValueError("")) == "ValueError"
     assert layers.first_line(ValueError("\x1b[1mfirst.\x1b[0m\nsecond")) == "first"
+    node = ValueError("{{function_node __wrapped__Conv2D}} It is refused. [Op:Conv2D]")
+    assert layers.first_line(node) == "It is refused. [Op:Conv2D]"
     long = layers.first_line(ValueError("x" * 999))
     assert len(long) < 210
 

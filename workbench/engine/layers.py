@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"_\d+$")
 _PAINT = re.compile(r"\x1b\[[\d;]*m")
+_NODE = re.compile(r"\{\{[^}]*\}\} *")
 _INNER = "Exception encountered: "
 _LONGEST_REASON = 200
 
@@ -159,9 +160,10 @@ def custom_objects(model: keras.Model) -> dict[str, Any]:
 def first_line(error: Exception) -> str:
     """The first line of an error's text, shortened; its class where it has none.
 
-    Keras paints some of its errors and appends whole configurations.
+    Keras paints some of its errors and appends whole configurations; TensorFlow begins
+    some with the name of a node.
     """
-    text = _PAINT.sub("", str(error))
+    text = _NODE.sub("", _PAINT.sub("", str(error)))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     inner = [line for line in lines if line.startswith(_INNER)]
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
