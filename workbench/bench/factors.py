@@ -1,8 +1,10 @@
 """What factors and codebooks cost the demo models, with calibration and without it.
 
 No training: every kernel that can be has so much of its weights left as factors, or so
-many values to share. Calibrated on training data and measured on test data, for the
-perceptron as the mean over several draws of the calibration samples.
+many values to share. With calibration factors are data-aware, and codebooks are
+repaired as the switch for all repair does it. Calibrated on training data and measured
+on test data, for the perceptron as the mean over several draws of the calibration
+samples.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from workbench.bench.benchmark import Result, benchmarks
 from workbench.bench.points import lost
-from workbench.core.edit import EVERYTHING, set_knobs
+from workbench.core.edit import EVERYTHING, set_knobs, set_repair
 from workbench.core.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -37,13 +39,13 @@ class Form:
     name: str
     step: str
     level: Mapping[str, float]
-    plain: Mapping[str, bool | str]
-    aware: Mapping[str, bool | str]
 
     def recipe(self, *, is_aware: bool, seed: int = 0) -> Recipe:
         """The form as a recipe for every kernel."""
-        how = self.aware if is_aware else self.plain
-        return set_knobs(Recipe(seed=seed), self.step, EVERYTHING, **self.level, **how)
+        wish = set_knobs(Recipe(seed=seed), self.step, EVERYTHING, **self.level)
+        if self.step == "clustering":
+            return set_repair(wish, is_on=is_aware)
+        return set_knobs(wish, self.step, EVERYTHING, data_aware=is_aware)
 
 
 @benchmarks.add("factors")
@@ -67,11 +69,9 @@ def _forms(*, has_windows: bool) -> Iterator[Form]:
     names = ("svd", "tucker") if has_windows else ("svd",)
     for step in names:
         for name, share in SHARES.items():
-            form = f"{step}.{name}", step, {"rank": share}
-            yield Form(*form, {"data_aware": False}, {"data_aware": True})
+            yield Form(f"{step}.{name}", step, {"rank": share})
     for clusters in CLUSTERS:
-        form = f"clustering.{clusters}", "clustering", {"clusters": clusters}
-        yield Form(*form, {"rounding": "nearest"}, {"rounding": "feedback"})
+        yield Form(f"clustering.{clusters}", "clustering", {"clusters": clusters})
 
 
 def _compared(sessions: list[Session], model: str, form: Form) -> Result:
