@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 RANGE_FACTORS = (1.0, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3)
 _BLOCK = 32
 _FOUR = 4
+# Of a matrix's largest eigenvalue, what each has at least.
+_EDGE = 1e-10
 # Multiplications below which threads take longer to start than they save.
 _SMALL = 2_000_000
 _compiled: Any = compiled(
@@ -122,8 +124,18 @@ _ways: dict[int, list[tuple[NDArray[np.int64], Matrices]]] = {}
 
 def _way(inverse: Matrices, h: Matrices) -> tuple[NDArray[np.int64], Matrices]:
     order = np.argsort(-np.diag(h), kind="stable")
-    lower: Matrices = _linalg.cholesky(inverse[np.ix_(order, order)])
+    places = np.ix_(order, order)
+    try:
+        lower: Matrices = _linalg.cholesky(inverse[places])
+    except np.linalg.LinAlgError:
+        lower = _linalg.cholesky(_definite_inverse(h[places]))
     return order, np.ascontiguousarray(lower.T)
+
+
+def _definite_inverse(h: Matrices) -> Matrices:
+    """The inverse of a matrix that rounding has left on the edge of definite."""
+    values, vectors = _linalg.eigh(h)
+    return (vectors / np.maximum(values, _EDGE * values[-1])) @ vectors.T
 
 
 def _rounded(
