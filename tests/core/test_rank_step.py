@@ -1,16 +1,19 @@
 """Factors that make the original's outputs of compressed inputs, in closed form."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workbench.core.aims import Aim
+from workbench.core import rank_step
+from workbench.core.aims import RELU, After, Aim
 from workbench.core.calibration import Bias, Gram
 from workbench.core.codes import LowRank
 from workbench.core.compress import compress
 from workbench.core.in_turn import asking
+from workbench.core.low_rank import Spectrum
 from workbench.core.rank_step import RankStep
 from workbench.core.recipe import Choice, Plan, Recipe
 from workbench.core.tensor import CompressedTensor, Site
@@ -73,6 +76,47 @@ def test_factors_of_a_convolution_make_up_for_what_comes_in(step: RankStep) -> N
     assert isinstance(made.code, LowRank)
     assert made.code.shape == alone.dense.shape
     assert error(made) < 0.8 * error(alone)
+
+
+def test_outputs_that_count_more_are_made_better() -> None:
+    mix = RNG.normal(size=(OUTPUTS, OUTPUTS)) * np.linspace(0.1, 3, OUTPUTS)
+    counts = mix.T @ mix / OUTPUTS + 0.01 * np.eye(OUTPUTS)
+    place = site()
+    assert place.current is not None
+    assert place.current.aim is not None
+    aim = replace(place.current.aim, counts=counts)
+    counted = replace(place, current=replace(place.current, aim=aim))
+    root = np.linalg.cholesky(counts)
+    lost: list[float] = []
+    for where in (counted, place):
+        made = Svd(rank=0.5).apply(start(), where)
+        gap = NOW @ made.dense - AIM
+        lost.append(float(np.square((gap - gap.mean(0)) @ root).sum()))
+    assert lost[0] < 0.8 * lost[1]
+
+
+@pytest.mark.parametrize(("quick", "times"), [(OUTPUTS, 1 + 1 + 4), (1, 1 + 1)])
+def test_a_wide_kernel_is_decomposed_once_for_what_comes_in(
+    quick: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = site()
+    assert place.current is not None
+    assert place.current.aim is not None
+    aim = replace(place.current.aim, after=After(RELU))
+    seen: list[Gram | None] = []
+    real = Svd.decomposed
+
+    def counting(
+        step: Svd, values: NDArray[Any], where: Site, gram: Gram | None
+    ) -> Spectrum:
+        seen.append(gram)
+        return real(step, values, where, gram)
+
+    monkeypatch.setattr(rank_step, "_QUICK", quick)
+    monkeypatch.setattr(Svd, "decomposed", counting)
+    active = replace(place, current=replace(place.current, aim=aim))
+    Svd(rank=0.5).apply(start(), active)
+    assert len(seen) == times
 
 
 def test_a_kernel_that_stays_whole_makes_up_for_it_as_well() -> None:

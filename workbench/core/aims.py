@@ -99,6 +99,8 @@ class Aim:
         after: What comes after the layer.
         told: What `pulls` are to be where others add to what is made; None where none
             do.
+        counts: How errors of the outputs count beside each other, (outputs, outputs),
+            positive definite; None for all alike.
     """
 
     rows: Floats
@@ -106,6 +108,7 @@ class Aim:
     bias: Floats
     after: After = After()
     told: tuple[Matrices, Matrices] | None = None
+    counts: Matrices | None = None
 
     def pulls(self) -> tuple[Matrices, Matrices]:
         """``E[(t - E[t]) x^T]`` and ``E[t]`` for what the original gave.

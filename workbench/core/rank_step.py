@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from workbench.core.aims import After
 from workbench.core.codes import LowRank
 from workbench.core.knob import knob
 from workbench.core.layout import Layout
-from workbench.core.low_rank import factored, is_new, is_safe, single
+from workbench.core.low_rank import factor, factored, is_new, is_safe, single
 from workbench.core.ranks import shared
 from workbench.core.reconstruction import refitted
 from workbench.core.step import RANK, TensorStep
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from workbench.core.tucker import Tucker
 
 _DAMPING = 0.01
+# Each target takes a decomposition, and that of a wider matrix a second and more.
+_QUICK = 768
 
 
 @dataclass(frozen=True)
@@ -133,15 +136,32 @@ class RankStep(TensorStep):
         if place is None:
             fitted, shift = refitted(weights, None, gram, _DAMPING)
             return tensor.refitted(layout.tensor(fitted).astype(np.float32), shift)
+        aim = gram.aim
+        if aim is not None and min(weights.shape[1:]) > _QUICK:
+            gram = replace(gram, aim=replace(aim, after=After()))
+        root: NDArray[Any] | None = None
+        if aim is not None and aim.counts is not None:
+            root = np.linalg.cholesky(aim.counts)
         code: LowRank | None = None
 
         def product(whole: NDArray[np.float64]) -> NDArray[np.float64]:
             nonlocal code
-            found = self.decomposed(layout.tensor(whole), site, gram)
+            aimed = whole if root is None else root.T @ whole
+            found = self.decomposed(layout.tensor(aimed), site, gram)
             code = found.code(place, site)
+            if root is not None:
+                code = _undone(code, root)
             return layout.matrices(code.decode().astype(np.float64))
 
         _, shift = refitted(weights, None, gram, _DAMPING, product)
         if code is None or not is_safe(code):
             return tensor
         return replace(tensor.coded(code), shift=shift)
+
+
+def _undone(code: LowRank, root: NDArray[np.float64]) -> LowRank:
+    """A product whose outputs were multiplied by a root, without that."""
+    *factors, last = code.factors
+    outputs = last.dense.reshape(-1, len(root)).astype(np.float64)
+    made: NDArray[Any] = np.linalg.solve(root.T, outputs.T).T
+    return LowRank((*factors, factor(made.reshape(last.dense.shape))), code.shape)

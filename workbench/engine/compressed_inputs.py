@@ -8,6 +8,7 @@ original makes is kept. Where a sample gives many rows, fewer samples are run.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from workbench.engine.forward import Cost, traced
 from workbench.engine.kernel_rows import Kernel, drawn, joined
 from workbench.engine.layers import layers, variables
 from workbench.engine.matched_norms import MatchedNorms
+from workbench.engine.output_counts import LOOPED, OutputCounts
 from workbench.engine.piece import Piece
 from workbench.engine.watched_model import WatchedModel
 
@@ -47,7 +49,6 @@ _FEWEST = 256
 _WORK = 200_000_000_000
 _LARGEST_BYTES = 2**27
 _PARTS = 5
-_LOOPED = "recurrent_kernel"
 # Of all that is kept of what the original makes.
 _KEPT_BYTES = 2**27
 
@@ -102,6 +103,7 @@ class CompressedInputs:
         self._state: dict[str, str] = {}
         self.turned: dict[str, Network] = {}
         self._given: dict[tuple[str, int], Rows] = {}
+        self._counts = OutputCounts(workload, self._kernels, seed)
         self._pieces: dict[tuple[str, ...], Piece] = {}
         self._lock = threading.Lock()
         self.order: tuple[str, ...] = ()
@@ -134,7 +136,7 @@ class CompressedInputs:
         found: list[tuple[str, ...]] = []
         for start, end in pairwise([0, *ends]):
             turn = tuple(path for group in groups[start:end] for path in group)
-            is_looped = any(path.endswith(_LOOPED) for path in turn)
+            is_looped = any(path.endswith(LOOPED) for path in turn)
             found += [turn] * (RECURRENT_TURNS if is_looped else 1)
         return found
 
@@ -172,6 +174,9 @@ class CompressedInputs:
                 [k.matrices(m) for k, m in zip(kernels, masks, strict=True)],
             )
             aims |= zip(paths, found, strict=True)
+        counts = yield from self._counts.of(asked, network)
+        for path, count in counts.items():
+            aims[path] = replace(aims[path], counts=count)
         return {path: self._kernels[path].gram(aim) for path, aim in aims.items()}
 
     def norms(

@@ -37,6 +37,7 @@ class Kernel:
         workload: The model.
 
     Attributes:
+        seen: What it sees in the original.
         single: The original's weights, (groups, outputs, inputs), float32.
         samples: How many samples give rows enough.
         rows_of_a_sample: How many of each to take.
@@ -44,7 +45,7 @@ class Kernel:
 
     def __init__(self, site: Site, gram: Gram, workload: Workload) -> None:
         """Nothing is run."""
-        self._layout, self._gram = Layout.of(site, len(gram.moments)), gram
+        self._layout, self.seen = Layout.of(site, len(gram.moments)), gram
         self.single = self._layout.matrices(workload.weights[site.path])
         self._bias = np.zeros(self.single.shape[:2], np.float32)
         place = gram.bias
@@ -86,7 +87,7 @@ class Kernel:
         rows, count = aim.rows, aim.rows.shape[1]
         moments = rows.transpose(0, 2, 1) @ rows / np.float32(count)
         mean = rows.mean(axis=1)
-        return Gram(moments, mean, count, self._gram.bias, aim)
+        return Gram(moments, mean, count, self.seen.bias, aim)
 
 
 def drawn(rows: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
