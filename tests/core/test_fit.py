@@ -70,6 +70,16 @@ def test_what_cannot_be_met_comes_to_the_smallest():
     assert best.nbytes == round(1.05 * (1000 + 3 * TRIED[-1].nbytes))
 
 
+def test_a_size_far_below_all_levels_is_answered_by_the_smallest():
+    # What is carried on below them soon is no number any more.
+    steep = (
+        replace(TRIED[0], nbytes=1001, error=1e-300),
+        replace(TRIED[-1], nbytes=1000, error=1e300),
+    )
+    recipe = Recipe(wish=Wish(nbytes=1))
+    assert decide(recipe, Database({"a/kernel": steep}, 0)).nbytes == 1000
+
+
 def test_an_unsteady_stream_still_fits():
     best, tries = fitted(kernels(), 9000, lambda n: 1.02 * n + 150 * (round(n) % 3))
     assert best.nbytes <= 9000

@@ -116,7 +116,7 @@ def _spent(
     for at, (level, levels) in enumerate(zip(chosen, allowed, strict=True)):
         more = _next(level, levels)
         step = getattr(more, cost) - getattr(level, cost) if more else 0
-        if more is None or step <= 0:
+        if more is None or step <= 0 or left <= 0:
             continue
         kept = level.kept + int(min(left / step, 1.0) * (more.kept - level.kept))
         fullest = max(levels, key=lambda one: one.kept)
