@@ -262,3 +262,24 @@ def test_models_without_anything_to_do_are_refused() -> None:
     assert refusal(lambda: check_model(small(L.ReLU()))).key == "open.no_kernels"
     empty = keras.Sequential([L.Dense(2)])
     assert refusal(lambda: check_model(empty)).key == "open.unbuilt"
+
+
+@pytest.mark.parametrize(
+    ("model_name", "layer_name"),
+    [("my model", "a"), ("_m", "a"), ("m", "first layer"), ("m", "卷积")],
+)
+def test_names_that_tensorflow_does_not_run_are_refused(
+    model_name: str, layer_name: str
+) -> None:
+    inputs = keras.Input((4,))
+    outputs = L.Dense(2, name=layer_name)(inputs)
+    model = keras.Model(inputs, outputs, name=model_name)
+    error = refusal(lambda: check_model(model))
+    assert error.key == "open.name"
+    assert error.values["received"] in {model_name, layer_name}
+
+
+def test_other_names_are_taken() -> None:
+    inputs = keras.Input((4,))
+    outputs = L.Dense(2, name="_a-1.b>c")(inputs)
+    check_model(keras.Model(inputs, outputs, name="m_1.b"))

@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.core.errors import UserError
 from workbench.engine.keras2 import is_keras2, open_keras2, translated
-from workbench.engine.layers import first_line, values_of, variables
+from workbench.engine.layers import first_line, layers, values_of, variables
 from workbench.engine.sites import sites
 from workbench.engine.user_code import load_objects
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
+# What TensorFlow takes for names of a model, and of what is in it.
+_MODEL_NAME = re.compile(r"[A-Za-z0-9.][\w.>-]*", re.ASCII)
+_NAME = re.compile(r"[\w.>-]*", re.ASCII)
 _UNKNOWN = re.compile(
     r"(?:Could not locate (?:class|function)|Unknown \w+:?) ['\"]?([\w>.]+)"
 )
@@ -63,8 +66,14 @@ def check_model(model: keras.Model) -> None:
     """Refuse a model that there is nothing to do with.
 
     Raises:
-        UserError: If it is not built, owns no kernel, or a weight is not finite.
+        UserError: If it is not built, owns no kernel, has a name that TensorFlow does
+            not run, or a weight is not finite.
     """
+    names = (layer.name for layer in layers(model).values())
+    bad = [] if _MODEL_NAME.fullmatch(model.name) else [model.name]
+    bad += [name for name in names if not _NAME.fullmatch(name)]
+    if bad:
+        raise UserError("open.name", received=bad[0])
     found = variables(model)
     if not found and not model.built:
         raise UserError("open.unbuilt", name=model.name)
