@@ -78,7 +78,8 @@ class TrainingLoop:
         run = self._compiled
         if run is None:
             spec = tf.nest.map_structure(_any_number, given)
-            run = self._compiled = tf.function(self._run, spec, autograph=False)
+            function = tf.function(self._run, spec, autograph=False)
+            run = self._compiled = function.get_concrete_function()
         losses, outputs = run(*given)
         return losses.numpy(), tf.nest.map_structure(lambda part: part.numpy(), outputs)
 
