@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.core.calibration import covariance
 from workbench.core.network import array_digest
 from workbench.core.reconstruction import fitted_to
 
@@ -182,9 +183,7 @@ def together(
         What each is to make, so that together they make what the original made.
     """
     rows = np.concatenate([aim.rows for aim in aims], axis=2)
-    mean = rows.mean(axis=1, dtype=np.float64)
-    spread = (rows.transpose(0, 2, 1) @ rows).astype(np.float64) / rows.shape[1]
-    spread -= mean[:, :, None] * mean[:, None]
+    spread, _ = covariance(rows)
     given: Floats = np.sum([aim.given for aim in aims], axis=0)
     pulls, _ = Aim(rows, given, aims[0].bias).pulls()
     ends = np.cumsum([aim.rows.shape[2] for aim in aims])[:-1]

@@ -112,6 +112,25 @@ class Gram:
         return {}
 
 
+def covariance(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``E[(x - E[x]) (x - E[x])^T]`` and ``E[x]`` of rows.
+
+    The mean is taken out beforehand: beside a large one, float32 sums of squares lose
+    what an input varies by, and one that never varies would vary by less than nothing.
+
+    Args:
+        rows: (groups, rows, inputs).
+
+    Returns:
+        (groups, inputs, inputs) and (groups, inputs).
+    """
+    mean = rows.mean(axis=1, dtype=np.float64)
+    apart = rows - mean.astype(np.float32)[:, None]
+    return (apart.transpose(0, 2, 1) @ apart).astype(np.float64) / rows.shape[1], mean
+
+
 _TINY = 1e-12
 # Of the moments, and of the mean that is taken out.
 _ROUNDING = 32 * float(np.finfo(np.float32).eps)

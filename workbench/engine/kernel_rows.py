@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from workbench.core.aims import After, Aim
-from workbench.core.calibration import Gram
+from workbench.core.calibration import Gram, covariance
 from workbench.core.layout import Layout
 
 if TYPE_CHECKING:
@@ -84,10 +84,15 @@ class Kernel:
 
     def gram(self, aim: Aim) -> Gram:
         """The moments of an aim's rows, with the aim."""
-        rows, count = aim.rows, aim.rows.shape[1]
-        moments = rows.transpose(0, 2, 1) @ rows / np.float32(count)
-        mean = rows.mean(axis=1)
-        return Gram(moments, mean, count, self.seen.bias, aim)
+        spread, mean = covariance(aim.rows)
+        moments = spread + mean[:, :, None] * mean[:, None]
+        return Gram(
+            moments.astype(np.float32),
+            mean.astype(np.float32),
+            aim.rows.shape[1],
+            self.seen.bias,
+            aim,
+        )
 
 
 def drawn(rows: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
