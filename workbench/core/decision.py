@@ -112,11 +112,13 @@ def _spent(
     It goes part of the way to its next level, where this lowers the error most.
     """
     left = int(budget) - sum(getattr(level, cost) for level in chosen)
+    if left <= 0:
+        return chosen
     best, gain = chosen, 0.0
     for at, (level, levels) in enumerate(zip(chosen, allowed, strict=True)):
         more = _next(level, levels)
         step = getattr(more, cost) - getattr(level, cost) if more else 0
-        if more is None or step <= 0 or left <= 0:
+        if more is None or step <= 0:
             continue
         kept = level.kept + int(min(left / step, 1.0) * (more.kept - level.kept))
         fullest = max(levels, key=lambda one: one.kept)

@@ -8,21 +8,20 @@ takes milliseconds to know, also in a large file; values are read when asked for
 
 from __future__ import annotations
 
-import io
 import json
-import struct
 import zipfile
 import zlib
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import h5py  # pyright: ignore[reportMissingTypeStubs] # it has none
 import numpy as np
 
 from workbench.core.errors import UserError
+from workbench.core.hdf5_file import begins_like_zip, check, opened
 from workbench.core.model_config import Kernel, kernels
 from workbench.core.tensor import Site
 
@@ -30,17 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
-    from _typeshed import WriteableBuffer
     from numpy.typing import NDArray
 
     Json = Mapping[str, Any]
     Find = Callable[[Kernel], Any]
 
-_ZIP = b"PK\x03\x04"
-_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
-# A member's header in a zip: 26 bytes, then the lengths of two fields that follow.
-_HEADER_BYTES, _LENGTHS = 30, struct.Struct("<HH")
-_PIECE = 2**20
+_CONFIG = "config.json"
 _DAMAGE = (
     OSError,
     ValueError,
@@ -83,9 +77,8 @@ class Glance:
             UserError: If the file is damaged there, or gone.
         """
         with _said(self.path):
-            if _begins_like_zip(self.path):
-                _check(self.path)
-            with _hdf5(self.path) as file:
+            check(self.path)
+            with opened(self.path) as file:
                 return {
                     site.path: np.asarray(file[self.places[site.path]][()], np.float32)
                     for site in self.sites
@@ -111,7 +104,7 @@ def glance(path: Path) -> Glance:
     if path.is_dir():
         raise UserError("file.folder", path=path)
     with _said(path):
-        if _begins_like_zip(path):
+        if begins_like_zip(path):
             return _zipped(path)
         if cast("Any", h5py).is_hdf5(path):
             return _legacy(path)
@@ -133,82 +126,20 @@ def _said(path: Path) -> Generator[None]:
         raise UserError("file.damaged", path=path, reason=_line(error)) from error
 
 
-class _Part(io.RawIOBase):
-    """A part of a file, as if it were one: HDF5 inside a zip, without unpacking it."""
-
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}
-        self._at = base[whence] + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        wanted = memoryview(buffer).cast("B")
-        left = max(self._size - self._at, 0)
-        self._file.seek(self._start + self._at)
-        count = cast("Any", self._file).readinto(wanted[:left])
-        self._at += count
-        return count
-
-
-@contextmanager
-def _hdf5(path: Path) -> Generator[Any]:
-    """The HDF5 file that a model's values are in."""
-    if not _begins_like_zip(path):
-        with h5py.File(path) as file:
-            yield file
-        return
-    with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
-        info = archive.getinfo(_WEIGHTS)
-        if info.compress_type == zipfile.ZIP_STORED:
-            # Names in the local header may differ in length from those of the index.
-            raw.seek(info.header_offset + _HEADER_BYTES - 4)
-            lengths = _LENGTHS.unpack(raw.read(_LENGTHS.size))
-            start = info.header_offset + _HEADER_BYTES + sum(lengths)
-            content: Any = _Part(raw, start, info.file_size)
-        else:
-            content = io.BytesIO(archive.read(_WEIGHTS))
-        with h5py.File(content) as file:
-            yield file
-
-
-def _check(path: Path) -> None:
-    """Compare a zip's values with their checksum."""
-    with zipfile.ZipFile(path) as archive, archive.open(_WEIGHTS) as member:
-        while member.read(_PIECE):
-            pass
-
-
-def _begins_like_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_ZIP)) == _ZIP
-
-
 def _zipped(path: Path) -> Glance:
     """The layout of Keras 3."""
     with zipfile.ZipFile(path) as archive:
         if _CONFIG not in archive.namelist():
             raise UserError("file.foreign", path=path)
         model = json.loads(archive.read(_CONFIG))
-    with _hdf5(path) as file:
+    with opened(path) as file:
         kept = [file[name] for name in ("layers", "vars") if name in file]
         return _look(path, model, lambda kernel: _in_folder(file, kernel), kept)
 
 
 def _legacy(path: Path) -> Glance:
     """The layout of Keras 2."""
-    with _hdf5(path) as file:
+    with opened(path) as file:
         config = file.attrs.get("model_config")
         if config is None or "model_weights" not in file:
             raise UserError("file.weights_only", path=path)

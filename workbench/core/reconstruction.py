@@ -113,13 +113,10 @@ def refitted(
             fitted = least_squares(weights, kept, hessian)
         fitted = limited(fitted) if limited else fitted
         return fitted, shift_of(weights - fitted, gram)
-    hold = gram.damping(damping)[..., None] * weights
     mean = gram.mean.astype(np.float64)
 
     def fit(pulls: Matrices, wanted: Matrices) -> tuple[Matrices, Matrices]:
-        if gram.bias is None:
-            pulls = pulls + wanted[..., None] * mean[:, None]
-        found = fitted_to(pulls + hold, kept, hessian)
+        found = fitted_to(held(pulls, wanted, weights, gram, damping), kept, hessian)
         found = limited(found) if limited else found
         if gram.bias is None:
             return found, np.zeros_like(wanted)
@@ -129,6 +126,23 @@ def refitted(
     for _ in range(aim.after.turns):
         fitted, shift = fit(*aim.pulls_after(fitted, shift))
     return fitted, None if gram.bias is None else _flat(shift)
+
+
+def held(
+    pulls: Matrices, wanted: Matrices, weights: Matrices, gram: Gram, damping: float
+) -> Matrices:
+    """What pulls at weights, which damping holds where they are.
+
+    Args:
+        pulls: ``E[(t - E[t]) x^T]`` for targets t, (groups, outputs, inputs).
+        wanted: ``E[t]``, (groups, outputs); without a bias weights have to make it.
+        weights: As for `refitted`.
+        gram: The same.
+        damping: The same.
+    """
+    if gram.bias is None:
+        pulls = pulls + wanted[..., None] * gram.mean.astype(np.float64)[:, None]
+    return pulls + gram.damping(damping)[..., None] * weights
 
 
 def _few_and_many(

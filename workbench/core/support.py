@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from workbench.core.reconstruction import fitted_to, least_squares
+from workbench.core.reconstruction import fitted_to, held, least_squares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,11 +83,8 @@ def _unpruned(weights: Matrices, gram: Gram, damping: float) -> Matrices:
     """What weights would be if all were kept: the original's, or what makes the aim."""
     if gram.aim is None:
         return weights
-    pulls, wanted = gram.aim.pulls()
-    if gram.bias is None:
-        pulls = pulls + wanted[..., None] * gram.mean.astype(np.float64)[:, None]
-    hold = gram.damping(damping)[..., None] * weights
-    return fitted_to(pulls + hold, None, gram.hessian(damping))
+    pulls = held(*gram.aim.pulls(), weights, gram, damping)
+    return fitted_to(pulls, None, gram.hessian(damping))
 
 
 def _largest(values: Floats, count: int) -> NDArray[np.bool_]:
