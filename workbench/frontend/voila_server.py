@@ -10,6 +10,7 @@ import ipaddress
 import logging
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
@@ -133,6 +134,9 @@ def _configuration(is_local: bool) -> Config:
     config.MappingKernelManager = Config(
         cull_idle_timeout=IDLE_SECONDS, cull_interval=60, cull_connected=False
     )
+    if zmq.has("curve"):
+        # Or each kernel warns in the terminal that others may listen.
+        config.KernelManager = Config(transport_encryption="auto")
     # Another site's name that resolves to this machine is not this machine's name.
     config.Voila = Config(
         tornado_settings={

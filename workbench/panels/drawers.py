@@ -119,7 +119,7 @@ def _quantizer(scope: Scope) -> ipywidgets.Widget:
         ipywidgets.GridBox,
         widgets,
         layout={
-            "grid_template_columns": "repeat(auto-fit, minmax(180px, 1fr))",
+            "grid_template_columns": "repeat(auto-fit, minmax(260px, 1fr))",
             "grid_gap": "8px",
         },
     )
