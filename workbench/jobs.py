@@ -115,7 +115,8 @@ def _training(
     # Before another retraining can be asked for, which may go on from this one.
     if best is not None:
         yield lambda: session.set(retrained=best)
-    yield session.saying("")
+    is_start = best is not None and best.epoch == 0
+    yield session.saying("train.start_stands" if is_start else "")
     return best
 
 

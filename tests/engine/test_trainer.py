@@ -300,3 +300,14 @@ def test_a_loss_that_is_no_number_is_said():
     workload = workload_of(net(), loss=broken)
     with pytest.raises(UserError, match="finite number"):
         retrain(workload, recipe_of())
+
+
+def test_the_start_stands_where_every_epoch_is_far_worse(workload):
+    wild = Retraining(epochs=2, batch_size=4, learning_rate=1.0)
+    said = retrain(workload, Recipe(), wild, seed=2)
+    held = [p.validation for p in said if p.validation is not None]
+    start = best(said)
+    assert start.epoch == 0
+    assert start.validation > max(held)
+    for path, weights in workload.weights.items():
+        assert np.array_equal(start.network.tensors[path].dense, weights)

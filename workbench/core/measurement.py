@@ -96,7 +96,8 @@ class Retrained:
         kernels: The float weights behind it ("shadow weights"), masks applied, by
             path; a further retraining continues from them.
         recipe: The recipe it was trained for, retraining included.
-        epoch: The epoch that these weights are from, counted from 1.
+        epoch: The epoch that these weights are from, counted from 1; 0 for those
+            before any step.
         validation: Score on the held-out part of the training data.
     """
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 SAY_S = 0.1
 SCORED_AT_ONCE = (64, 512)
+# Standard errors by which all epochs must be worse for the start to stand: the original
+# was trained on the samples that are held out now, and looks better there than it is.
+WORSE = 2
 
 
 class Trainer:
@@ -70,7 +73,9 @@ class Trainer:
 
         Returns:
             Progress at most ten times a second; `best` comes with every epoch that
-            is the best so far, and with the last.
+            is the best so far, and with the last. In the end it is what the run
+            started from, as epoch 0, where every epoch scores worse than that by more
+            than chance.
 
         Raises:
             UserError: If there are no training samples or no loss; later, if the loss
@@ -120,8 +125,9 @@ class _Run:
         peak = wish.retraining.learning_rate
         self._rates = corrected(schedule.learning_rates(steps, peak))
         sample_bytes = sum(part[:1].nbytes for part in (*train.x, train.y))
-        self._pace = Pace(steps, self._epochs, self._size * sample_bytes)
-        self._best: Retrained | None = None
+        self._pace = Pace(steps, self._epochs + 1, self._size * sample_bytes)
+        self._start: _Scored | None = None
+        self._best: _Scored | None = None
         self._began = time.monotonic()
 
     def progress(self) -> Iterator[Progress]:
@@ -135,14 +141,19 @@ class _Run:
             self._loss,
             from_logits=self._teacher and self._teacher.from_logits,
         )
+        if not self._should_stop():
+            self._start = self._score(0)
         for epoch in range(1, self._epochs + 1):
             tally = _Tally(epoch)
             yield from self._epoch(tally)
             self._loop.check()
-            validation, better = self._score(epoch)
+            scored = self._score(epoch)
+            is_better = self._best is None or scored.gain(self._best) >= 0
+            if is_better:
+                self._best = scored
             is_last = epoch == self._epochs or self._should_stop()
-            best = self._best if is_last else better
-            yield self._said(tally, validation=validation, best=best, is_last=is_last)
+            best = self._chosen() if is_last else scored if is_better else None
+            yield self._said(tally, scored, best, is_last=is_last)
             if is_last:
                 return
 
@@ -179,8 +190,8 @@ class _Run:
         self._pace.trained(len(order), time.monotonic() - began, is_first=is_first)
         tally.add(losses, self._metric.results(*_flat(y, outputs)))
 
-    def _score(self, epoch: int) -> tuple[float, Retrained | None]:
-        """Score the weights as they are; with the result where it is the best."""
+    def _score(self, epoch: int) -> _Scored:
+        """Score the weights as they are."""
         began = time.monotonic()
         network = self._student.network()
         said = list(
@@ -188,21 +199,25 @@ class _Run:
         )
         outputs = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *said)
         results = self._metric.results(self._train.y[self._held], outputs)
-        score = float(results.mean(dtype=np.float64))
         self._pace.scored(time.monotonic() - began)
+        score = float(results.mean(dtype=np.float64))
+        weights, recipe = self._student.weights(), self._wish.recipe
         sign = 1 if self._metric.info.higher_is_better else -1
-        if self._best is not None and sign * score < sign * self._best.validation:
-            return score, None
-        self._best = Retrained(
-            network, self._student.weights(), self._wish.recipe, epoch, score
-        )
-        return score, self._best
+        retrained = Retrained(network, weights, recipe, epoch, score)
+        return _Scored(retrained, sign * results)
+
+    def _chosen(self) -> _Scored | None:
+        """The best epoch, or the start where that is better by more than chance."""
+        start, best = self._start, self._best
+        if start is None or best is None:
+            return best
+        return start if best.gain(start) < -WORSE * best.error(start) else best
 
     def _said(
         self,
         tally: _Tally,
-        validation: float | None = None,
-        best: Retrained | None = None,
+        scored: _Scored | None = None,
+        best: _Scored | None = None,
         *,
         is_last: bool = False,
     ) -> Progress:
@@ -213,12 +228,29 @@ class _Run:
             steps=self._steps,
             loss=tally.loss,
             score=tally.score,
-            validation=validation,
+            validation=scored and scored.retrained.validation,
             seconds=time.monotonic() - self._began,
             seconds_left=0.0 if is_last else self._pace.seconds_left(),
-            best=best,
+            best=best and best.retrained,
             is_last=is_last,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """Weights with what they say of each held-out sample, the more the better."""
+
+    retrained: Retrained
+    results: NDArray[np.float32]
+
+    def gain(self, other: _Scored) -> float:
+        """By how much the mean result is above another's."""
+        return float((self.results - other.results).mean(dtype=np.float64))
+
+    def error(self, other: _Scored) -> float:
+        """The standard error of that; 0 for a single sample."""
+        gains = self.results - other.results
+        return float(gains.std(dtype=np.float64)) / math.sqrt(len(gains))
 
 
 class _Tally:
