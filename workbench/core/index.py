@@ -174,18 +174,16 @@ class MagnitudeIndex:
         )
         levels = np.arange(smallest, largest + 1, dtype=np.int32)
         counts = np.zeros(levels.size, np.int64)
-        first, last = self._inside(np.float32(threshold))
-        noise, largest_error = index_kernels.code(
+        pruned, noise, largest_error = index_kernels.code(
             (self._sorted, self._sums, self._squares),
-            _lower_ends(levels[1:], scale),
-            (first, last),
+            np.float32(threshold),
             (scale, smallest, _BLOCK),
             counts,
         )
         return Coded(
             levels=levels,
             counts=counts,
-            pruned=last - first,
+            pruned=pruned,
             signal=self.signal,
             noise=noise,
             largest_error=largest_error,
@@ -265,22 +263,3 @@ def _prefix_sums(
         sums[place] = chunk.sum(axis=1)
         squares[place] = np.einsum("ij,ij->i", chunk, chunk)
     return np.cumsum(sums, out=sums), np.cumsum(squares, out=squares)
-
-
-def _lower_ends(levels: NDArray[np.int32], scale: np.float32) -> NDArray[np.float32]:
-    """The smallest float32 that rounds to each level or above.
-
-    It is where ``rint(w / scale) >= level`` begins to hold, in float32 arithmetic;
-    ``(level - 1/2) scale`` is at most a few ulps away.
-    """
-    with np.errstate(over="ignore"):
-        ends = ((levels - 0.5) * np.float64(scale)).astype(np.float32)
-    up, down = np.float32(np.inf), np.float32(-np.inf)
-    while True:
-        is_high = np.rint(ends / scale) >= levels
-        below = np.nextafter(ends, down)
-        can_sink = is_high & (np.rint(below / scale) >= levels)
-        if is_high.all() and not can_sink.any():
-            return ends
-        ends = np.where(can_sink, below, ends)
-        ends = np.where(is_high, ends, np.nextafter(ends, up))

@@ -13,34 +13,32 @@ import numpy as np
 from workbench.core.compiled import compiled
 
 _exact: Any = compiled(nogil=True, cache=True, error_model="numpy")
-# Its own types leave arrays of any kind open.
-_place: Any = np.searchsorted
+_LEAST, _MOST = np.float32(-np.inf), np.float32(np.inf)
 
 
 @_exact
-def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
+def code(arrays: Any, threshold: Any, grid: Any, counts: Any) -> Any:
     """Count the weights of each level and add up their errors.
 
     Args:
         arrays: The sorted weights, and the sums of them and of their squares before
             each block.
-        ends: Smallest weight of each level but the first, ascending.
-        pruned: Where the pruned weights begin and end.
+        threshold: Weights with ``|w| < threshold`` are pruned first, float32.
         grid: Scale (float32), smallest level, and weights in a block.
         counts: Number of weights of each level, to be filled in.
 
     Returns:
-        Sum of the squared errors, and the largest absolute error.
+        Number of pruned weights, sum of the squared errors, and the largest absolute
+        error.
     """
     weights = arrays[0]
-    first, last = pruned
     scale, smallest, block = grid
+    places = _places(weights, _ends(counts.size, scale, smallest, threshold))
+    first, last = places[-2], places[-1]
     noise, largest = 0.0, 0.0
     begin, sums = 0, (0.0, 0.0)
     for k in range(counts.size):
-        end = weights.size
-        if k < ends.size:
-            end = begin + _place(weights[begin:], ends[k])
+        end = places[k] if k < counts.size - 1 else weights.size
         for part in range(3):
             low, high = (0, first, last)[part], (first, last, weights.size)[part]
             stop = min(end, high)
@@ -56,7 +54,56 @@ def code(arrays: Any, ends: Any, pruned: Any, grid: Any, counts: Any) -> Any:
             largest = max(largest, near, far)
             counts[level - smallest] += stop - begin
             begin, sums = stop, after
-    return max(noise, 0.0), largest
+    return last - first, max(noise, 0.0), largest
+
+
+@_exact
+def _ends(levels: Any, scale: Any, smallest: Any, threshold: Any) -> Any:
+    """Smallest weight of each level but the first, of the pruned, of those above."""
+    ends = np.zeros(levels + 1, np.float32)
+    for k in range(levels - 1):
+        ends[k] = _lower_end(k + 1 + smallest, scale)
+    if threshold > 0:
+        ends[-2], ends[-1] = np.nextafter(-threshold, _MOST), threshold
+    return ends
+
+
+@_exact
+def _lower_end(level: Any, scale: Any) -> Any:
+    """The smallest float32 that rounds to a level or above.
+
+    It is where ``rint(w / scale) >= level`` begins to hold, in float32 arithmetic;
+    ``(level - 1/2) scale`` is at most a few ulps away.
+    """
+    aim = np.float32(level)
+    end = np.float32((level - 0.5) * np.float64(scale))
+    while np.rint(end / scale) < aim:
+        end = np.nextafter(end, _MOST)
+    below = np.nextafter(end, _LEAST)
+    while np.rint(below / scale) >= aim:
+        end, below = below, np.nextafter(below, _LEAST)
+    return end
+
+
+@_exact
+def _places(weights: Any, ends: Any) -> Any:
+    """How many of the sorted weights are below each end.
+
+    All are looked up in step, so that the memory serves many of them at a time.
+    """
+    places = np.zeros(ends.size, np.int64)
+    left = weights.size
+    while left > 1:
+        half = left // 2
+        for k in range(ends.size):
+            if weights[places[k] + half - 1] < ends[k]:
+                places[k] += half
+        left -= half
+    if left:
+        for k in range(ends.size):
+            if weights[places[k]] < ends[k]:
+                places[k] += 1
+    return places
 
 
 @_exact
