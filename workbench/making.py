@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.core.network import Network
     from workbench.core.recipe import Recipe
     from workbench.core.tensor import Site
+    from workbench.engine.compressed_inputs import CompressedInputs
     from workbench.origin import Origin
     from workbench.session import Session
 
@@ -86,7 +87,7 @@ def in_turn(
     is_matched = recipe.asks_for("batch_norm", [site.path for site in sites])
     if not is_matched and not asking(network, sites, recipe):
         return network
-    inputs = session.compressed_inputs(start, is_matched=is_matched)
+    inputs = _inputs(session, start, is_matched=is_matched)
 
     def again(sites: Sequence[Site], previous: Network) -> Network:
         return _from_origin(replace(start, sites=tuple(sites)), recipe, previous)
@@ -154,6 +155,30 @@ def _from_origin(
         is_plain=is_plain,
     )
     return replace(network, skipped=(*start.skipped, *network.skipped))
+
+
+def _inputs(session: Session, start: Origin, *, is_matched: bool) -> CompressedInputs:
+    """What tells what kernels see of a compressed model; made when asked for.
+
+    Args:
+        session: Whose model it is; it keeps the last one.
+        start: What the model is before it is compressed.
+        is_matched: Whether its BatchNorm is re-estimated.
+    """
+    from workbench.engine.compressed_inputs import CompressedInputs
+
+    known = session.inputs
+    if (
+        known is None
+        or known.sites is not start.sites
+        or known.is_matched != is_matched
+    ):
+        assert start.workload is not None, "Only an opened model is repaired."
+        seed = session.recipe.seed
+        known = session.inputs = CompressedInputs(
+            start.workload, start.sites, seed=seed, is_matched=is_matched
+        )
+    return known
 
 
 def _drained(work: Generator[None, None, T]) -> T:

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import deciding, demo, jobs, opening
-from workbench.core import link
-from workbench.core.decision import decide, key_of, undecided
 from workbench.core.errors import UserError
-from workbench.core.gates import with_gates
-from workbench.core.history import Timeline, Visit, visited
+from workbench.core.history import Visit, visited
 from workbench.core.model_file import glance
 from workbench.core.recipe import Recipe, Retraining
-from workbench.kept import KeptState
+from workbench.edited import EditedState
 from workbench.lanes import Lanes
-from workbench.state import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from workbench.core.bins import TensorBins
-    from workbench.core.decision import Decision
-    from workbench.core.levels import Database
     from workbench.core.measurement import Progress
-    from workbench.core.snapshot import Outcome
     from workbench.core.tensor import Site
+    from workbench.engine.compressed_inputs import CompressedInputs
     from workbench.lanes import Task
     from workbench.origin import Origin
 
 PROGRESS_KEPT = 2000
 
 
-class Session(KeptState):
+class Session(EditedState):
     """A model, its data and what the user does to them.
 
     Without a running event loop the work is done inline: each call returns when its
@@ -75,7 +68,7 @@ class Session(KeptState):
         **options: Any,
     ) -> None:
         """Look into the file at once; its weights and the rest follow on the lanes."""
-        super().__init__(lang=lang)
+        super().__init__(recipe or Recipe(), lang)
         self.drawn = threading.Event()
         self.demo = model if demo.is_demo(model) else None
         self.model, self.data = demo.located(model, data)
@@ -85,13 +78,10 @@ class Session(KeptState):
         self.evaluator: Any = None
         self.other_parameters = 0
         self.origin: Origin | None = None
-        self._inputs: tuple[Any, Any] = (None, None)
+        self.inputs: CompressedInputs | None = None
         self._is_unbinned = False
-        self._fits: dict[Recipe, Decision] = {}
         self.task: Task | None = None
         self._training: Task | None = None
-        self.recipe = recipe or Recipe()
-        self._timeline = Timeline(self.recipe)
         self.lanes = Lanes(self._fail, _running_loop())
         self.patience_s = 0.0 if self.lanes.is_inline else patience_s
         is_file = isinstance(self.model, str | Path)
@@ -105,80 +95,12 @@ class Session(KeptState):
             "session.opening", lambda task: opening.opening(self, task)
         )
         if self.recipe.wish is not None:
-            self._survey()
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is an earlier recipe."""
-        return bool(self._timeline.past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an undone recipe."""
-        return bool(self._timeline.future)
+            self.survey()
 
     @property
     def can_train(self) -> bool:
         """Whether there is training data, for calibration and retraining."""
         return self.workload is not None and self.workload.data.train is not None
-
-    def edit(self, recipe: Recipe, gesture: str = "") -> None:
-        """Wish for a recipe; may be called from any thread.
-
-        Args:
-            recipe: The recipe.
-            gesture: What the edit is part of; the edits of one drag are undone as one.
-        """
-        at = time.monotonic()
-
-        def edit() -> None:
-            answered = self._answered(recipe)
-            self._go(self._timeline.edit(answered, gesture, at))
-
-        self.lanes.post(edit)
-
-    def undo(self) -> None:
-        """Go back to the recipe before."""
-        self.lanes.post(lambda: self._go(self._timeline.undo()))
-
-    def redo(self) -> None:
-        """Go forward again."""
-        self.lanes.post(lambda: self._go(self._timeline.redo()))
-
-    def reset(self) -> None:
-        """Wish for the original; can be undone."""
-        self.edit(Recipe(seed=self.recipe.seed))
-
-    def select(self, paths: Iterable[str]) -> None:
-        """Select kernels, or gates of them; none means all."""
-        known = {site.path for site in with_gates(self.sites)}
-        chosen = tuple(path for path in paths if path in known)
-        self.lanes.post(lambda: self._select(chosen))
-
-    def link(self) -> dict[str, str]:
-        """The whole recipe and view, as a query for an address."""
-        return link.query(
-            self.recipe,
-            self.lang,
-            demo=self.demo or "",
-            select=",".join(self.selection),
-            hide=",".join(self.view.get("hide", ())),
-            budget=f"{self.budget:.0f}" if self.budget else "",
-        )
-
-    def follow(self, query: Mapping[str, str]) -> None:
-        """Take over the recipe and view of an address; a damaged one is said."""
-        if "hide" in query:
-            self.view = {"hide": tuple(filter(None, query["hide"].split(",")))}
-        if "select" in query:
-            self.select(query["select"].split(","))
-        if query.get("budget", "").isdecimal():
-            self.budget = float(query["budget"])
-        if "recipe" in query:
-            try:
-                self.edit(link.from_word(query["recipe"]))
-            except UserError as error:
-                self.fail(error)
 
     def retrain(self, retraining: Retraining | None = None) -> None:
         """Retrain the compressed model on the task lane.
@@ -265,8 +187,20 @@ class Session(KeptState):
         """Compress for the present recipe and measure, on the preview lane."""
         if not self.digests:
             return  # The model is not read yet; what reads it previews it.
+        self._ask_slopes()
         recipe = self.recipe
         self.lanes.wish("before", lambda: jobs.preview(self, recipe))
+
+    def survey(self) -> None:
+        """Try every level of every kernel, on the task lane, unless that is under way.
+
+        Where the model is still being opened, that comes first.
+        """
+        if not self.is_surveying:
+            self.is_surveying = True
+            self.task = self.lanes.submit(
+                "wish.waiting", lambda task: deciding.surveying(self, task)
+            )
 
     def looked(self, kernels: opening.Kernels) -> None:
         """Take over what the model's file shows; for deliveries."""
@@ -299,49 +233,12 @@ class Session(KeptState):
         if self.recipe.has_activations:
             self.preview()
 
-    def compressed_inputs(self, start: Origin, *, is_matched: bool = False) -> Any:
-        """What tells what kernels see of a compressed model; made when asked for.
-
-        Args:
-            start: What the model is before it is compressed.
-            is_matched: Whether its BatchNorm is re-estimated.
-        """
-        from workbench.engine.compressed_inputs import CompressedInputs
-
-        sites, known = self._inputs
-        if known is None or sites is not start.sites or known.is_matched != is_matched:
-            assert start.workload is not None, "Only an opened model is repaired."
-            workload, sites, seed = start.workload, start.sites, self.recipe.seed
-            known = CompressedInputs(workload, sites, seed=seed, is_matched=is_matched)
-            self._inputs = sites, known
-        return known
-
     def repairable(self, sites: tuple[Site, ...]) -> None:
         """Take over what every kernel sees; for deliveries."""
         self.sites = sites
         self._is_seen = True
-        self._ask_slopes()
         if self.recipe.has_repairs or self.recipe.needs_slopes:
             self.preview()
-
-    def surveyed(self, database: Database | None) -> None:
-        """Take over every kernel's levels, and answer the wish; for deliveries."""
-        self.database, self._fits = database, {}
-        # Not a step to undo: the wish was one.
-        self._go(replace(self._timeline, now=self._answered(self.recipe)))
-
-    def fitted(self, asked: Recipe, decision: Decision, outcome: Outcome) -> None:
-        """Take over the answer to a wish whose stream was coded; for deliveries.
-
-        Args:
-            asked: The recipe as decided by estimates.
-            decision: What fits.
-            outcome: What came of it.
-        """
-        self._fits[key_of(asked)] = decision
-        if self.recipe == asked:
-            self._timeline = replace(self._timeline, now=decision.recipe)
-            self.set(recipe=decision.recipe, decision=decision, before=outcome)
 
     def progressed(self, progress: Progress) -> None:
         """Take over the progress of a retraining; for deliveries.
@@ -361,19 +258,6 @@ class Session(KeptState):
         if visit.kind == "after":
             self.remember()
 
-    def _go(self, timeline: Timeline) -> None:
-        earlier = self.recipe
-        self._timeline = timeline
-        self.recipe = timeline.now
-        self.decision = self._fits.get(key_of(self.recipe), self.decision)
-        if timeline.now != earlier:
-            self._go_on()
-        if timeline.now.plans != earlier.plans:
-            self._ask_slopes()
-            self.preview()
-        elif timeline.now != earlier:
-            self.remember()
-
     def _ask_slopes(self) -> None:
         """Find out once how the loss hangs on channels, where a recipe asks for it."""
         if self._is_seen and not self._is_sloped and self.recipe.needs_slopes:
@@ -381,46 +265,6 @@ class Session(KeptState):
             self.task = self.lanes.submit(
                 "session.sloping", lambda task: opening.sloping(self, task)
             )
-
-    def _answered(self, recipe: Recipe) -> Recipe:
-        """The recipe with what its wish over all tensors comes to, once that is known.
-
-        Until then it is asked for, and what was decided earlier stands.
-        """
-        if recipe.wish is None:
-            return undecided(recipe)
-        if self.database is None:
-            self._survey()
-        if self.database is None:
-            return recipe
-        known = self._fits.get(key_of(recipe))
-        if known is None:
-            self.decision = decide(recipe, self.database)
-        else:
-            plans = known.recipe.plans
-            self.decision = replace(known, recipe=replace(recipe, plans=plans))
-        return self.decision.recipe
-
-    def _survey(self) -> None:
-        """Try every level of every kernel, on the task lane, unless that is under way.
-
-        Where the model is still being opened, that comes first.
-        """
-        if not self.is_surveying:
-            self.is_surveying = True
-            self.task = self.lanes.submit(
-                "wish.waiting", lambda task: deciding.surveying(self, task)
-            )
-
-    def _select(self, chosen: tuple[str, ...]) -> None:
-        if chosen != self.selection:
-            self.selection = chosen
-            self.remember()
-
-    def _go_on(self) -> None:
-        """Say no more of an error, unless it is why there is nothing to work on."""
-        if self.workload is not None and self.status.is_error:
-            self.status = Status()
 
     def _take(self, kernels: opening.Kernels) -> None:
         """Take over the kernels; what was made of other ones is forgotten."""

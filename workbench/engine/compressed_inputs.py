@@ -1,8 +1,8 @@
 """What kernels see of a compressed model, and what the original makes of what it sees.
 
-Both models run on the same training samples and tell some rows that meet each kernel.
-Both are traced once; for each turn only what leads to its kernels is run, and what the
-original makes is kept. Where a sample gives many rows, fewer samples are run.
+Both run on the same training samples (`workbench.engine.side_by_side`) and tell some
+rows that meet each kernel. What the original makes is kept. Where a sample gives many
+rows, fewer samples are run.
 """
 
 from __future__ import annotations
@@ -10,29 +10,26 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from workbench.core.aims import After, together
 from workbench.core.calibration import Gram
 from workbench.core.errors import UserError
-from workbench.core.network import array_digest
 from workbench.engine.batching import rows_within, samples_for
 from workbench.engine.following import LAST_KERNELS, following
-from workbench.engine.forward import Cost, traced
-from workbench.engine.kernel_rows import Kernel, drawn, joined
-from workbench.engine.layers import layers, variables
-from workbench.engine.matched_norms import MatchedNorms
+from workbench.engine.kernel_rows import Kernel, joined
+from workbench.engine.layers import layers
 from workbench.engine.output_counts import LOOPED, OutputCounts
-from workbench.engine.piece import Piece
-from workbench.engine.watched_model import WatchedModel
+from workbench.engine.side_by_side import SideBySide
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Generator, Mapping, Sequence
+
+    import tensorflow as tf
 
     from workbench.core.network import Network
     from workbench.core.tensor import Site
@@ -66,6 +63,7 @@ class CompressedInputs:
             original on average; see `workbench.engine.matched_norms`.
 
     Attributes:
+        sites: As they were given.
         order: The kernels in the order in which the model meets them.
         samples: How many training samples are run.
         turned: What came of networks, by their digest.
@@ -78,7 +76,7 @@ class CompressedInputs:
     def __init__(
         self,
         workload: Workload,
-        sites: Iterable[Site],
+        sites: Sequence[Site],
         *,
         seed: int = 0,
         is_matched: bool = False,
@@ -86,33 +84,26 @@ class CompressedInputs:
         """Copy the model twice and trace both copies."""
         if workload.data.train is None:
             raise UserError("evaluate.no_training_data")
-        self._workload, self._train = workload, workload.data.train
+        train = workload.data.train
+        self._workload, self.sites, self.is_matched = workload, sites, is_matched
         self._kernels = {
             site.path: Kernel(site, site.gram, workload)
             for site in sites
             if site.gram is not None and site.gram.mean.shape[-1] <= WIDEST_INPUTS
         }
-        self._before = WatchedModel(workload.model, self._kernels)
-        self._after = WatchedModel(workload.model, self._kernels)
         self._follows = following(workload.model)
         self._layers = layers(workload.model)
-        models = (self._before.model, self._after.model)
-        self.is_matched = is_matched
-        self._norms = MatchedNorms(*models) if is_matched else None
-        self._variables = variables(self._after.model)
-        self._state: dict[str, str] = {}
+        self._both = SideBySide(workload, train.x, self._kernels, is_matched=is_matched)
+        self.order = self._both.order
         self.turned: dict[str, Network] = {}
         self._given: dict[tuple[str, int], Rows] = {}
         self._counts = OutputCounts(workload, self._kernels, seed)
-        self._pieces: dict[tuple[str, ...], Piece] = {}
         self._lock = threading.Lock()
-        self.order: tuple[str, ...] = ()
-        self._traced = traced(self._run, self._train.x)
-        cost = Cost(self._traced, self._train.x, workload.model)
+        cost = self._both.cost
         turns = min(MOST_STAGES, max(len(self.order), 1))
         self.samples = samples_for(_WORK, _FEWEST, SAMPLES, cost.work * turns // 2)
         rows = min(BATCH, rows_within(_LARGEST_BYTES, cost.operations))
-        self._batches = self._train.drawn(self.samples, rows, seed)
+        self._batches = train.drawn(self.samples, rows, seed)
         self._strides = {
             path: max(1, self.samples // kernel.samples)
             for path, kernel in self._kernels.items()
@@ -194,14 +185,15 @@ class CompressedInputs:
             By path; what may stay as it is is left out.
         """
         found: dict[str, NDArray[np.float32]] = {}
-        if self._norms is None or not self._norms.order:
+        norms = self._both.norms
+        if norms is None or not norms.order:
             return found
-        order = self._norms.order
+        order = norms.order
         with self._lock:
             totals = yield from self._totals(order, network)
         for place, address in enumerate(order):
             sums = totals[place * _PARTS :][:_PARTS]
-            found |= self._norms.statistics(address, sums)
+            found |= norms.statistics(address, sums)
         return found
 
     def _after_of(self, path: str) -> After:
@@ -230,15 +222,14 @@ class CompressedInputs:
         self, stage: Sequence[str], network: Network
     ) -> Generator[None, None, tuple[dict[str, Rows], dict[str, Rows]]]:
         """Rows that meet kernels, and what the original makes of its own."""
-        self._assign(network)
         stride = min(self._strides[path] for path in stage)
         keys = [(path, stride) for path in stage]
         known = {key[0]: self._given[key] for key in keys if key in self._given}
         fresh = [path for path in stage if path not in known]
-        run = self._piece((*stage, *(f"{path}:given" for path in fresh)))
+        names = (*stage, *(f"{path}:given" for path in fresh))
         found: list[list[tf.Tensor]] = []
-        for batch in self._batches[::stride]:
-            found.append(run([tf.convert_to_tensor(a[batch]) for a in self._train.x]))
+        for told in self._both.run(names, network, self._batches[::stride]):
+            found.append(told)
             yield
         parts = [joined(part) for part in zip(*found, strict=True)]
         rows = dict(zip(stage, parts, strict=False))
@@ -256,12 +247,9 @@ class CompressedInputs:
         self, stage: Sequence[str], network: Network
     ) -> Generator[None, None, list[NDArray[np.float64]]]:
         """The sums of a turn's kernels, or of BatchNorm layers, over all samples."""
-        self._assign(network)
-        run = self._piece(tuple(stage))
         totals = [np.zeros(())] * (_PARTS * len(stage))
-        for rows in self._batches:
-            found = run([tf.convert_to_tensor(a[rows]) for a in self._train.x])
-            pairs = zip(totals, found, strict=True)
+        for told in self._both.run(tuple(stage), network, self._batches):
+            pairs = zip(totals, told, strict=True)
             totals = [known + part.numpy().astype(np.float64) for known, part in pairs]
             yield
         return totals
@@ -284,41 +272,3 @@ class CompressedInputs:
             and not np.array_equal(now, given[path])
             for path, now in values.items()
         )
-
-    def _assign(self, network: Network) -> None:
-        """Give the copy the values of a network."""
-        others = network.others or {}
-        values = {path: t.dense for path, t in network.tensors.items()}
-        values |= {p: others.get(p, v) for p, v in self._workload.others.items()}
-        for path, value in values.items():
-            digest = array_digest(value)
-            if self._state.get(path) != digest:
-                variable: Any = self._variables[path].value
-                variable.assign(tf.cast(value, variable.dtype))
-                self._state[path] = digest
-
-    def _piece(self, stage: tuple[str, ...]) -> Piece:
-        """What leads from samples to the sums of a turn's kernels."""
-        if stage not in self._pieces:
-            graph = self._traced.graph
-            made = [tensor for path in stage for tensor in self._made[path]]
-            inputs = self._traced.inputs[: len(self._train.x)]
-            self._pieces[stage] = Piece(
-                graph.as_graph_def(), list(graph.captures), inputs, made
-            )
-        return self._pieces[stage]
-
-    def _run(self, *x: tf.Tensor) -> list[tf.Tensor]:
-        if self._norms is not None:
-            self._norms.begin()
-        before, after = self._before.rows(x), self._after.rows(x)
-        self.order = tuple(path for path in after if path in before)
-        count = tf.shape(x[0])[0]
-        self._made: dict[str, Sequence[tf.Tensor]] = {}
-        for path in self.order:
-            most = count * self._kernels[path].rows_of_a_sample
-            self._made[path] = [drawn(after[path], most)]
-            self._made[f"{path}:given"] = [drawn(before[path], most)]
-        if self._norms is not None:
-            self._made |= self._norms.sums()
-        return [tensor for sums in self._made.values() for tensor in sums]
