@@ -7,8 +7,11 @@ import keras
 import numpy as np
 
 from tests.export import nets
+from workbench.core.compress import compress
 from workbench.core.cost import sizes
+from workbench.core.recipe import Recipe
 from workbench.engine.live import LiveModel
+from workbench.engine.workload import open_workload
 from workbench.export.artifact import ExportJob, exporters
 
 
@@ -40,3 +43,14 @@ def test_its_note_names_what_it_would_be_packed(tmp_path: Path) -> None:
     assert packed in first.text("en")
     assert packed in first.text("zh")
     assert second.key == "export.keras_activations"
+
+
+def test_its_note_names_the_types_that_it_stores(tmp_path: Path) -> None:
+    inputs = keras.Input((5,), name="numbers")
+    hidden = keras.layers.Dense(4, "relu", dtype="float16", name="hidden")(inputs)
+    outputs = keras.layers.Dense(3, dtype="mixed_float16", name="head")(hidden)
+    own = open_workload(keras.Model(inputs, outputs), None)
+    made = compress(own.sites, own.weights, Recipe(), digests=own.digests)
+    note, *_ = exporters["keras"](ExportJob(own, made, Recipe(), tmp_path)).notes
+    assert "as float16, float32," in note.text("en")
+    assert "float16, float32" in note.text("zh")

@@ -41,7 +41,8 @@ def keras_file(job: ExportJob) -> Artifact:
     gap = _gap_after_reopening(job.workload, model, path)
     others = sum(values.size for values in small.workload.others.values())
     packed = sizes(small.network, others).packed
-    notes = [Note.of("export.keras_bytes", packed=f"{packed.value:,.0f}")]
+    types = ", ".join(sorted({v.dtype for v in model.weights if "float" in v.dtype}))
+    notes = [Note.of("export.keras_bytes", types=types, packed=f"{packed.value:,.0f}")]
     if job.network.activations:
         notes.append(Note.of("export.keras_activations"))
     return Artifact(
