@@ -13,7 +13,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.chain.models import KERAS_2_FILE, accuracy, case
+from tests.chain.forms import KERAS_2_FILE
+from tests.chain.models import accuracy, case
 from workbench.cli import main
 from workbench.core.edit import set_knobs
 from workbench.core.measurement import Measurement

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.chain.models import CASES, KERAS_2_FILE, case
+from tests.chain.forms import KERAS_2_FILE
+from tests.chain.models import CASES, case
+from tests.core.keras_2 import entry
 from workbench import demo
-from workbench.core.errors import UserError
-from workbench.core.model_config import kernels
 from workbench.core.model_file import glance
 from workbench.engine.layers import variables
 from workbench.engine.sites import sites
@@ -123,106 +123,6 @@ def test_no_form_of_model_gets_a_wrong_address(name, suffix, tmp_path):
         assert first.sites == found
 
 
-def write_keras_2(path, config, weights):
-    """The file that Keras 2 writes: ``{layer: {weight name: values}}``."""
-    with h5py.File(path, "w") as file:
-        file.attrs["keras_version"] = b"2.15.0"
-        file.attrs["model_config"] = json.dumps(config).encode()
-        root = file.create_group("model_weights")
-        for layer, values in weights.items():
-            group = root.create_group(layer)
-            for name, array in values.items():
-                group[name] = array
-
-
-def entry(kind, name, **config):
-    return {"class_name": kind, "config": {"name": name, **config}}
-
-
-def test_the_names_of_keras_2(tmp_path):
-    rng = np.random.default_rng(0)
-
-    def array(*shape):
-        return rng.normal(size=shape).astype(np.float32)
-
-    dense, kernel, depthwise, timed = (
-        array(4, 3),
-        array(3, 8),
-        array(3, 3, 4, 1),
-        array(5, 2),
-    )
-    forward, backward = array(5, 16), array(5, 16)
-    inner = entry("Sequential", "inner", layers=[
-        entry("Dense", "dense_7"), entry("LSTM", "lstm_2"),
-    ])  # fmt: skip
-    config = entry("Functional", "old", layers=[
-        entry("DepthwiseConv2D", "dw"),
-        inner,
-        entry("TimeDistributed", "td", layer=entry("Dense", "dense_9")),
-        entry("Bidirectional", "both", layer=entry("LSTM", "lstm_3")),
-    ])  # fmt: skip
-    path = tmp_path / "old.h5"
-    write_keras_2(path, config, {
-        "dw": {"dw/depthwise_kernel:0": depthwise, "dw/bias:0": array(4)},
-        "inner": {
-            "dense_7/kernel:0": dense,
-            "lstm_2/lstm_cell_5/kernel:0": kernel,
-            "lstm_2/lstm_cell_5/recurrent_kernel:0": array(2, 8),
-        },
-        "td": {"td/kernel:0": timed},
-        "both": {
-            "both/forward_lstm_3/lstm_cell_6/kernel:0": forward,
-            "both/backward_lstm_3/lstm_cell_7/kernel:0": backward,
-        },
-    })  # fmt: skip
-    found = glance(path).weights
-    assert list(found) == [
-        "dw/kernel",
-        "inner/dense_7/kernel",
-        "inner/lstm_2/kernel",
-        "inner/lstm_2/recurrent_kernel",
-        "td/dense/kernel",
-        "both/forward_lstm_3/kernel",
-        "both/backward_lstm_3/kernel",
-    ]
-    for path, values in {
-        "dw/kernel": depthwise,
-        "inner/dense_7/kernel": dense,
-        "inner/lstm_2/kernel": kernel,
-        "td/dense/kernel": timed,
-        "both/forward_lstm_3/kernel": forward,
-        "both/backward_lstm_3/kernel": backward,
-    }.items():
-        np.testing.assert_array_equal(found[path], values)
-
-
-def test_what_names_do_not_single_out_is_left_out(tmp_path):
-    config = entry("Sequential", "old", layers=[
-        entry("Sequential", "inner", layers=[
-            entry("Dense", "a"), entry("Dense", "b"),
-        ]),
-    ])  # fmt: skip
-    path = tmp_path / "old.h5"
-    one = np.ones((2, 2), np.float32)
-    write_keras_2(path, config, {"inner": {"a/kernel:0": one, "c/kernel:0": one}})
-    assert list(glance(path).weights) == ["inner/a/kernel"]
-
-
-def test_the_oldest_configuration_lists_its_layers_bare():
-    config = {"class_name": "Sequential", "config": [entry("Dense", "a")]}
-    assert [kernel.address for kernel in kernels(config)] == ["a/kernel"]
-
-
-def test_unknown_layers_and_quantized_ones_are_left_out():
-    config = entry("Functional", "m", layers=[
-        entry("Mine", "mine", units=3),
-        entry("Dense", "int8", dtype={"class_name": "QuantizedDTypePolicy"}),
-        {"class_name": "Add", "module": "keras.src.ops.numpy", "config": {"name": "+"}},
-        entry("pkg>Dense", "dense"),
-    ])  # fmt: skip
-    assert [kernel.address for kernel in kernels(config)] == ["dense/kernel"]
-
-
 def test_a_folder_of_another_layer_is_not_taken(tmp_path):
     path, _ = demo.paths("lenet")
     damaged = tmp_path / "renamed.keras"
@@ -244,69 +144,3 @@ def test_a_subclassed_model_shows_nothing(tmp_path):
     first = glance(path)
     assert first.sites == ()
     assert first.other_parameters == 4
-
-
-def cut(path, tmp_path, length):
-    damaged = tmp_path / path.name
-    damaged.write_bytes(path.read_bytes()[:length])
-    return damaged
-
-
-@pytest.mark.parametrize("length", [4, 1000, -1000])
-def test_a_cut_file_is_said_to_be_damaged(tmp_path, length):
-    path, _ = demo.paths("lenet")
-    with pytest.raises(UserError, match="damaged"):
-        glance(cut(path, tmp_path, length))
-
-
-def test_a_cut_legacy_file_is_said_to_be_damaged(tmp_path):
-    path = tmp_path / "old.h5"
-    write_keras_2(
-        path, entry("Sequential", "s", layers=[]), {"a": {"b": np.ones(9999)}}
-    )
-    (tmp_path / "cut").mkdir()
-    with pytest.raises(UserError, match="damaged"):
-        glance(cut(path, tmp_path / "cut", 3000))
-
-
-def test_flipped_bytes_are_found(tmp_path):
-    path, _ = demo.paths("lenet")
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle] ^= 0xFF
-    damaged = tmp_path / "flipped.keras"
-    damaged.write_bytes(content)
-    with pytest.raises(UserError, match="damaged"):
-        _ = glance(damaged).weights
-
-
-@pytest.mark.parametrize(
-    "config", ["", "{", "[]", "null", '{"class_name": "Functional"}']
-)
-def test_a_broken_configuration_is_said_to_be_damaged(tmp_path, config):
-    path = tmp_path / "model.keras"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", config)
-        archive.writestr("model.weights.h5", b"")
-    with pytest.raises(UserError, match="damaged"):
-        glance(path)
-
-
-def test_what_is_no_model_is_said_so(tmp_path):
-    with pytest.raises(UserError, match="must exist"):
-        glance(tmp_path / "none.keras")
-    with pytest.raises(UserError, match="folder"):
-        glance(tmp_path)
-    other = tmp_path / "letter.keras"
-    other.write_text("Dear Sir")
-    with pytest.raises(UserError, match="written by Keras"):
-        glance(other)
-    with zipfile.ZipFile(other, "w") as archive:
-        archive.writestr("letter.txt", "Dear Sir")
-    with pytest.raises(UserError, match="written by Keras"):
-        glance(other)
-    weights = tmp_path / "model.weights.h5"
-    with h5py.File(weights, "w") as file:
-        file["layers/dense/vars/0"] = np.ones((2, 2), np.float32)
-    with pytest.raises(UserError, match="only weights"):
-        glance(weights)

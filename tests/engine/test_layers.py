@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.chain.models import CASES, Block, accuracy, case, inputs, predict
+from tests.chain.forms import Block
+from tests.chain.models import CASES, accuracy, case, inputs, predict
 from workbench.core.errors import UserError
 from workbench.engine import layers
 

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.chain.models import CASES, KERAS_2_FILE, accuracy, case, predict
+from tests.chain.forms import KERAS_2_FILE
+from tests.chain.models import CASES, accuracy, case, predict
 from workbench.core.errors import UserError
 from workbench.engine.keras2 import translated
 from workbench.engine.model_loading import check_model, load_model

@@ -7,16 +7,26 @@ than none.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from workbench.core.gates import GATES
+from workbench.core.saved_layer import (
+    class_of,
+    config_of,
+    folder_of,
+    is_layer,
+    is_quantized,
+    layers_of,
+    name_of,
+    numbered,
+    without_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    Json = Mapping[str, Any]
+    from workbench.core.saved_layer import Json
 
 _CONVOLUTIONS = {
     f"{before}Conv{axes}D{after}": axes + 2
@@ -40,9 +50,7 @@ _ATTENTION = {
     "MultiHeadAttention": "{}_dense",
     "GroupedQueryAttention": "_{}_dense",
 }
-_ALIASES = {"GroupQueryAttention": "GroupedQueryAttention"}
 _WRAPPERS = ("TimeDistributed", "SpectralNormalization", "Wrapper")
-_NUMBER = re.compile(r"_\d+$")
 
 
 @dataclass(frozen=True)
@@ -115,16 +123,16 @@ def kernels(model: Json) -> Iterator[Kernel]:
 def _graph(model: Json, place: _Place) -> Iterator[Kernel]:
     """The kernels of a functional or sequential model."""
     taken: dict[str, int] = {}
-    for entry in _layers(model):
-        if _is_layer(entry):
-            folder = f"layers/{_numbered(_snake(_class(entry)), taken)}"
-            yield from _layer(entry, place.part(folder, _name(entry)))
+    for entry in layers_of(model):
+        if is_layer(entry):
+            folder = f"layers/{numbered(folder_of(class_of(entry)), taken)}"
+            yield from _layer(entry, place.part(folder, name_of(entry)))
 
 
 def _layer(entry: Json, place: _Place) -> Iterator[Kernel]:
     """The kernels of a layer and its parts."""
-    kind, config = _class(entry), _config(entry)
-    if _layers(entry):
+    kind, config = class_of(entry), config_of(entry)
+    if layers_of(entry):
         yield from _graph(entry, place)
     elif kind == "Bidirectional":
         yield from _bidirectional(config, place)
@@ -132,7 +140,7 @@ def _layer(entry: Json, place: _Place) -> Iterator[Kernel]:
         yield from _part(config["layer"], place, "layer")
     elif kind == "RNN" and "cell" in config:
         yield from _cell(config["cell"], place, "cell", shown="")
-    elif kind in _ATTENTION and not _is_quantized(config):
+    elif kind in _ATTENTION and not is_quantized(config):
         yield from _attention(_ATTENTION[kind], place)
     else:
         yield from _leaf(kind, config, place)
@@ -140,33 +148,33 @@ def _layer(entry: Json, place: _Place) -> Iterator[Kernel]:
 
 def _part(entry: Json, place: _Place, folder: str) -> Iterator[Kernel]:
     """The kernels of the only layer in a wrapper."""
-    shown = _without_number(_class(entry), _name(entry))
-    yield from _layer(entry, place.part(folder, _name(entry), shown))
+    shown = without_number(class_of(entry), name_of(entry))
+    yield from _layer(entry, place.part(folder, name_of(entry), shown))
 
 
 def _bidirectional(config: Json, place: _Place) -> Iterator[Kernel]:
     forward = config["layer"]
     backward = config.get("backward_layer")
-    stem = _name(forward)
+    stem = name_of(forward)
     ahead = f"forward_{stem.removeprefix('forward_')}"
     back = f"backward_{stem.removeprefix('backward_')}"
     if backward is not None:
-        back = _name(backward)
-    shown = _without_number(_class(backward or forward), back)
+        back = name_of(backward)
+    shown = without_number(class_of(backward or forward), back)
     yield from _layer(forward, place.part("forward_layer", ahead))
     yield from _layer(backward or forward, place.part("backward_layer", back, shown))
 
 
 def _cell(entry: Json, place: _Place, folder: str, shown: str) -> Iterator[Kernel]:
     """The kernels of the cell of an RNN, which goes by the RNN's address."""
-    kind, config = _class(entry), _config(entry)
-    place = place.part(folder, _name(entry), shown)
+    kind, config = class_of(entry), config_of(entry)
+    place = place.part(folder, name_of(entry), shown)
     if kind == "StackedRNNCells":
         folders: dict[str, int] = {}
         names: dict[str, int] = {}
         for cell in config["cells"]:
-            folder = f"cells/{_numbered(_snake(_class(cell)), folders)}"
-            shown = _numbered(_without_number(_class(cell), _name(cell)), names)
+            folder = f"cells/{numbered(folder_of(class_of(cell)), folders)}"
+            shown = numbered(without_number(class_of(cell), name_of(cell)), names)
             yield from _cell(cell, place, folder, shown)
     elif kind.endswith("Cell") and kind.removesuffix("Cell") in _RECURRENT:
         yield from _recurrent(kind.removesuffix("Cell"), place, layer="RNN")
@@ -183,7 +191,7 @@ def _attention(folder: str, place: _Place) -> Iterator[Kernel]:
 
 def _leaf(kind: str, config: Json, place: _Place) -> Iterator[Kernel]:
     """The kernels of a layer that owns them."""
-    if _is_quantized(config):
+    if is_quantized(config):
         return
     if kind == "Dense":
         yield _kernel(place, kind, Form("dense", 2, (1,)))
@@ -192,7 +200,7 @@ def _leaf(kind: str, config: Json, place: _Place) -> Iterator[Kernel]:
     elif kind == "EinsumDense":
         yield from _einsum(config, place)
     elif kind in _RECURRENT:
-        cell = f"{_snake(kind)}_cell"
+        cell = f"{folder_of(kind)}_cell"
         yield from _recurrent(kind, place.part("cell", cell, shown=""), kind)
     else:
         yield from _convolution(kind, place)
@@ -246,63 +254,3 @@ def _kernel(
         form=form,
         layer=layer,
     )
-
-
-def _layers(entry: Json) -> list[Json]:
-    """The layers of a model's configuration, which the oldest files list bare."""
-    config = entry.get("config")
-    listed = cast("Json", config).get("layers") if isinstance(config, dict) else config
-    if not isinstance(listed, list):
-        return []
-    return [
-        cast("Json", e) for e in cast("list[object]", listed) if isinstance(e, dict)
-    ]
-
-
-def _is_layer(entry: Json) -> bool:
-    """Whether an entry of a graph is a layer and no bare operation."""
-    return not str(entry.get("module") or "").startswith("keras.src.ops")
-
-
-def _is_quantized(config: Json) -> bool:
-    policy = config.get("dtype")
-    if isinstance(policy, dict):
-        policy = cast("Json", policy).get("class_name")
-    words = ("quantized", "policymap", "_from_")
-    return any(word in str(policy).lower() for word in words)
-
-
-def _class(entry: Json) -> str:
-    name = str(entry.get("class_name", "")).rpartition(">")[2]
-    return _ALIASES.get(name, name)
-
-
-def _config(entry: Json) -> Json:
-    config = entry.get("config")
-    return cast("Json", config) if isinstance(config, dict) else {}
-
-
-def _name(entry: Json) -> str:
-    return str(_config(entry).get("name", ""))
-
-
-def _snake(kind: str) -> str:
-    """A class name as the file format of Keras 3 spells it in its folders."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", kind))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-def _numbered(name: str, taken: dict[str, int]) -> str:
-    """The name, numbered from its second use on."""
-    taken[name] = taken.get(name, -1) + 1
-    return f"{name}_{taken[name]}" if taken[name] else name
-
-
-def _without_number(kind: str, name: str) -> str:
-    """A layer's name, without the number where Keras made the name up.
-
-    Outside of functional and sequential models such a number differs from process to
-    process, so that addresses go without it.
-    """
-    stem = _NUMBER.sub("", name)
-    return stem if stem.replace("_", "").lower() == kind.lower() else name
