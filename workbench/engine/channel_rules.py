@@ -9,8 +9,22 @@ import keras
 import numpy as np
 
 from workbench.engine.outputs import activation_of
-from workbench.engine.rules import is_usual, rule_for
-from workbench.engine.sites import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from workbench.engine.recurrent_rules import both_ways, recurrent
+from workbench.engine.rules import (
+    ELEMENTWISE,
+    PASSING,
+    PASSING_OPERATIONS,
+    flattened,
+    is_usual,
+    rule_for,
+)
+from workbench.engine.sites import (
+    CONVOLUTIONS,
+    DEPTHWISE,
+    RECURRENT,
+    SEPARABLE,
+    TRANSPOSED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,39 +38,8 @@ if TYPE_CHECKING:
     Rule = Callable[[Any, list[Channels], Labels], Channels]
 
 _L = keras.layers
-_RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
-_POOLING = (
-    *(_L.MaxPooling1D, _L.MaxPooling2D, _L.MaxPooling3D),
-    *(_L.AveragePooling1D, _L.AveragePooling2D, _L.AveragePooling3D),
-    *(_L.GlobalMaxPooling1D, _L.GlobalMaxPooling2D, _L.GlobalMaxPooling3D),
-    *(_L.GlobalAveragePooling1D, _L.GlobalAveragePooling2D),
-    _L.GlobalAveragePooling3D,
-)
-# Layers that treat each channel by itself and have no size of their own.
-PASSING = (
-    *(_L.ActivityRegularization, _L.AlphaDropout, _L.Dropout, _L.GaussianDropout),
-    *(_L.GaussianNoise, _L.Identity, _L.RepeatVector),
-    *(_L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D),
-    *(_L.ZeroPadding1D, _L.ZeroPadding2D, _L.ZeroPadding3D),
-    *(_L.Cropping1D, _L.Cropping2D, _L.Cropping3D),
-    *(_L.UpSampling1D, _L.UpSampling2D, _L.UpSampling3D),
-    *(_L.ReLU, _L.LeakyReLU, _L.ELU),
-    *_POOLING,
-)
 _SUMS = (_L.Add, _L.Subtract, _L.Multiply, _L.Average, _L.Maximum, _L.Minimum)
 _SUM_OPERATIONS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum"})
-# Functions of one number; others, such as a softmax, mix channels.
-_ELEMENTWISE = frozenset(
-    {"linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu"}
-    | {"swish", "sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "log_sigmoid"}
-    | {"tanh", "hard_tanh", "tanh_shrink", "softplus", "softsign", "exponential"}
-    | {"mish", "squareplus", "sparse_plus", "hard_shrink", "soft_shrink"}
-)
-_PASSING_OPERATIONS = frozenset(
-    {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Sigmoid", "Tanh"}
-    | {"HardSigmoid", "HardSilu", "Softplus", "Softsign", "Absolute", "Square"}
-    | {"Negative", "StopGradient"}
-)
 
 
 def outputs_of(call: Call, inputs: list[Channels], labels: Labels) -> list[Channels]:
@@ -68,8 +51,8 @@ def outputs_of(call: Call, inputs: list[Channels], labels: Labels) -> list[Chann
         labels: Where the axes of its variables are labelled.
     """
     operation = call.operation
-    if isinstance(operation, _RECURRENT):
-        return _recurrent(call, inputs, labels)
+    if isinstance(operation, RECURRENT):
+        return recurrent(call, inputs, labels) or _mixed(call, inputs, labels)
     rule = rule_for(operation, _RULES, _BY_NAME)
     if rule is not None and len(call.outputs) == 1 and is_usual(operation):
         made = rule(call, inputs, labels)
@@ -87,7 +70,7 @@ def _mixed(call: Call, inputs: Sequence[Channels], labels: Labels) -> list[Chann
 
 def _activated(operation: Any, channels: Channels, labels: Labels) -> Channels:
     """Channels behind an activation, held fast where it mixes them."""
-    if activation_of(operation) not in _ELEMENTWISE:
+    if activation_of(operation) not in ELEMENTWISE:
         labels.hold(channels)
     return channels
 
@@ -166,20 +149,13 @@ def _prelu(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
     return inputs[0]
 
 
-def _flattened(call: Call, inputs: list[Channels], _: Labels) -> Channels:
-    width = call.specs[0].shape[-1]
-    if not width:
-        return inputs[0][:0]  # Of no known width.
-    return np.tile(inputs[0], width // max(len(inputs[0]), 1))
-
-
 def _reshaped(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
     """Channels stay in turn along the last axis where it is a multiple of theirs.
 
     A smaller model is told that axis by -1, of which there may be one.
     """
     layer: Any = call.operation
-    made = _flattened(call, inputs, labels)
+    made = flattened(call, inputs, labels)
     is_whole = len(made) == call.specs[0].shape[-1]
     return inputs[0][:0] if -1 in layer.target_shape[:-1] or not is_whole else made
 
@@ -231,52 +207,6 @@ def _in_time(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
     return rule(replace(call, operation=inner), inputs, labels)
 
 
-def _both_ways(call: Call, inputs: list[Channels], labels: Labels) -> Channels:
-    """Two recurrent layers, whose units go in pairs: they are made of one setting."""
-    layer: Any = call.operation
-    ways = (layer.forward_layer, layer.backward_layer)
-    if len(inputs) > 1 or not all(map(_is_followed, ways)):
-        for channels in inputs:
-            labels.hold(channels)
-        return labels.held(call.specs[0].shape)
-    one, two = (_units(way, inputs[0], labels) for way in ways)
-    labels.tie(one, two)
-    return np.concatenate([one, two]) if layer.merge_mode == "concat" else one
-
-
-def _recurrent(call: Call, inputs: list[Channels], labels: Labels) -> list[Channels]:
-    layer: Any = call.operation
-    if not _is_followed(layer):
-        return _mixed(call, inputs, labels)
-    units = _units(layer, inputs[0], labels)
-    for state in inputs[1:]:
-        if len(state) == len(units):
-            labels.tie(units, state)
-        else:  # a mask of steps
-            labels.hold(state)
-    return [units for _ in call.outputs]
-
-
-def _is_followed(layer: Any) -> bool:
-    return isinstance(layer, _RECURRENT) and not layer.stateful
-
-
-def _units(layer: Any, channels: Channels, labels: Labels) -> Channels:
-    """A unit of a recurrent layer: its state, and its column in every gate."""
-    cell = layer.cell
-    units = labels.made(cell.recurrent_kernel, 0, "takes")
-    labels.mark(cell.kernel, 0, channels, "takes")
-    gates = np.tile(units, cell.kernel.shape[1] // len(units))
-    for kernel in (cell.kernel, cell.recurrent_kernel):
-        labels.mark(kernel, 1, gates, "makes")
-    labels.mark(cell.bias, -1, gates, "follows")
-    functions = (cell.activation, getattr(cell, "recurrent_activation", None))
-    for function in functions:
-        if getattr(function, "__name__", "linear") not in _ELEMENTWISE:
-            labels.hold(units)
-    return units
-
-
 _RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
     ((_L.Dense,), _dense),
     (SEPARABLE, _separable),
@@ -286,13 +216,13 @@ _RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
     ((_L.BatchNormalization,), _batch_norm),
     ((_L.Activation,), _activation),
     ((_L.PReLU,), _prelu),
-    ((_L.Flatten,), _flattened),
+    ((_L.Flatten,), flattened),
     ((_L.Reshape,), _reshaped),
     ((_L.Rescaling,), _rescaled),
     ((_L.Concatenate,), _concatenated),
     (_SUMS, _summed),
     ((_L.TimeDistributed,), _in_time),
-    ((_L.Bidirectional,), _both_ways),
+    ((_L.Bidirectional,), both_ways),
     (PASSING, _passed),
 )
 _IN_TIME = (
@@ -300,7 +230,7 @@ _IN_TIME = (
     *PASSING,
 )
 _BY_NAME: dict[str, Rule] = {
-    **dict.fromkeys(_PASSING_OPERATIONS, _passed),
+    **dict.fromkeys(PASSING_OPERATIONS, _passed),
     **dict.fromkeys(_SUM_OPERATIONS, _summed),
     "Concatenate": _concatenated,
 }

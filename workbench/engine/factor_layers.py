@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from workbench.engine.layers import is_graph, layers
+from workbench.engine.sites import CONVOLUTIONS, RECURRENT, SEPARABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from workbench.core.codes import LowRank
 
 _L = keras.layers
-_CONVOLUTIONS = (_L.Conv1D, _L.Conv2D, _L.Conv3D)
-_SEPARABLE = (_L.SeparableConv1D, _L.SeparableConv2D)
-_RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
 # What belonged to the whole kernel and not to its factors.
 OF_KERNEL = ("kernel_regularizer", "kernel_constraint")
 
@@ -178,9 +176,9 @@ _MAKERS: dict[type, Callable[[Any, str, Sequence[NDArray[Any]]], Chain | None]] 
     _L.Dense: _dense,
     _L.EinsumDense: _einsum,
     _L.Embedding: _embedding,
-    **dict.fromkeys(_CONVOLUTIONS, _convolution),
-    **dict.fromkeys(_SEPARABLE, _separable),
-    **dict.fromkeys(_RECURRENT, _recurrent),
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
+    **dict.fromkeys(SEPARABLE, _separable),
+    **dict.fromkeys(RECURRENT, _recurrent),
 }
 
 

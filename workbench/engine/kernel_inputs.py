@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from workbench.core.calibration import Bias
-from workbench.engine.sites import einsum_axes
+from workbench.engine.sites import RECURRENT, einsum_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _L = keras.layers
 _FLAT = (_L.Conv1D, _L.DepthwiseConv1D, _L.SeparableConv1D)
 _PATCHED = (_L.Conv2D, _L.DepthwiseConv2D, _L.SeparableConv2D, *_FLAT)
-_RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
 
 
 def watched(layer: Any, note: Note) -> Callable[..., Any] | None:
@@ -37,7 +36,7 @@ def watched(layer: Any, note: Note) -> Callable[..., Any] | None:
         None for a layer whose rows are not known how to find.
     """
     call = layer.call
-    if isinstance(layer, _RECURRENT):
+    if isinstance(layer, RECURRENT):
         return _recurrent(layer, call, note)
     tell = _tell_of(layer)
     if tell is None:

@@ -16,12 +16,17 @@ import keras
 import numpy as np
 
 from workbench.engine.channel_labels import INPUT, OUTPUT, Labels
-from workbench.engine.channel_rules import PASSING
 from workbench.engine.graph import flatten
 from workbench.engine.layers import variables
 from workbench.engine.outputs import activation_of
-from workbench.engine.rules import is_usual, rule_for
-from workbench.engine.sites import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED
+from workbench.engine.rules import PASSING, flattened, is_usual, rule_for
+from workbench.engine.sites import (
+    CONVOLUTIONS,
+    DEPTHWISE,
+    RECURRENT,
+    SEPARABLE,
+    TRANSPOSED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
 Role = Literal["makes", "takes", "spreads"]
 
 _L = keras.layers
-_RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
 _LIKE_SUMS = (_L.Add, _L.Subtract, _L.Average, _L.Maximum, _L.Minimum)
 _HOMOGENEOUS = frozenset({"linear", "relu", "leaky_relu"})
 _OPERATIONS = frozenset({"Relu", "LeakyRelu", "Negative", "Absolute", "StopGradient"})
@@ -109,7 +113,7 @@ class Scales:
 
 def _outputs_of(call: Call, inputs: list[Channels], scales: Scales) -> list[Channels]:
     operation = call.operation
-    if isinstance(operation, _RECURRENT) and len(inputs) == 1:
+    if isinstance(operation, RECURRENT) and len(inputs) == 1:
         # Its gates bound what it makes; what it takes may have any scale.
         scales.mark(operation.cell.kernel, 0, inputs[0], "takes")
         return [scales.labels.held(spec.shape) for spec in call.specs]
@@ -215,13 +219,6 @@ def _batch_norm(call: Call, inputs: list[Channels], scales: Scales) -> Channels:
     return scales.mark(layer.beta, 0, scales.made(layer.gamma, 0))
 
 
-def _flattened(call: Call, inputs: list[Channels], _: Scales) -> Channels:
-    width = call.specs[0].shape[-1]
-    if not width:
-        return inputs[0][:0]  # Of no known width.
-    return np.tile(inputs[0], width // max(len(inputs[0]), 1))
-
-
 def _rescaled(call: Call, inputs: list[Channels], scales: Scales) -> Channels:
     layer: Any = call.operation
     is_plain = np.size(layer.scale) == 1 and not np.any(layer.offset)
@@ -278,7 +275,7 @@ _RULES: tuple[tuple[tuple[type, ...], Rule], ...] = (
     ((_L.ReLU,), _relu),
     ((_L.ELU,), _bent),
     ((_L.PReLU, _L.LeakyReLU), _passed),
-    ((_L.Flatten,), _flattened),
+    ((_L.Flatten,), flattened),
     ((_L.Rescaling,), _rescaled),
     ((_L.Concatenate,), _concatenated),
     (_LIKE_SUMS, _summed),

@@ -33,6 +33,7 @@ CONVOLUTIONS = (_L.Conv1D, _L.Conv2D, _L.Conv3D)
 TRANSPOSED = (_L.Conv1DTranspose, _L.Conv2DTranspose, _L.Conv3DTranspose)
 DEPTHWISE = (_L.DepthwiseConv1D, _L.DepthwiseConv2D)
 SEPARABLE = (_L.SeparableConv1D, _L.SeparableConv2D)
+RECURRENT = (_L.LSTM, _L.GRU, _L.SimpleRNN)
 RECURRENT_CONVOLUTIONS = (_L.ConvLSTM1D, _L.ConvLSTM2D, _L.ConvLSTM3D)
 
 KERNEL_AXES = 2
