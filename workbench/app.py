@@ -19,7 +19,7 @@ from workbench.panels.figures import live_chart, sparsity, tradeoff
 from workbench.panels.layer_table import layer_table
 from workbench.panels.retraining import retraining
 from workbench.panels.saving import saving
-from workbench.panels.scope import Scope, close_tree
+from workbench.panels.scope import Scope, close_tree, show_or_hide
 from workbench.panels.settings import settings
 from workbench.panels.status import status
 from workbench.panels.topbar import topbar
@@ -147,8 +147,7 @@ class Dashboard(ipywidgets.VBox):
         def hide() -> None:
             hidden = self.session.view.get("hide", ())
             for name, part in parts.items():
-                act = part.add_class if name in hidden else part.remove_class
-                act("wb-hidden")
+                show_or_hide(part, is_shown=name not in hidden)
 
     def _show(self, *children: ipywidgets.Widget) -> None:
         """Put widgets on the screen in place of those that are there, for good."""

@@ -180,11 +180,11 @@ def test_the_widget_follows_the_hand_and_the_kernel_settles(
     for _ in range(10):
         page.keyboard.press("ArrowRight")
     page.wait_for_selector("text=heard 0.01 32")
-    assert "Sparsity ≈ 1.0 %" in own.inner_text()
+    assert "Sparsity ≈ 1.0%" in own.inner_text()
     page.get_by_role("button", name="settle").click()
-    page.wait_for_selector("text=Sparsity 50.0 % · SQNR 12.3 dB · T = 0.0100 · exact")
+    page.wait_for_selector("text=Sparsity 50.0% · SQNR 12.3 dB · T = 0.0100 · exact")
     page.get_by_role("slider", name="Sparsity").press("ArrowRight")
-    page.wait_for_selector("text=Sparsity ≈ 1.1 %")
+    page.wait_for_selector("text=Sparsity ≈ 1.1%")
     # The page's slider is followed without a word from the kernel.
     page.locator(".noUi-handle").focus()
     for _ in range(30):

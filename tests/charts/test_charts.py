@@ -15,6 +15,7 @@ from workbench.charts.weights import BINS, threshold_of, weight_numbers
 from workbench.core.edit import set_knobs
 from workbench.core.measurement import MetricInfo
 from workbench.core.recipe import Retraining
+from workbench.text import say
 
 
 def test_every_chart_is_found():
@@ -42,6 +43,40 @@ def test_plotly_accepts_it_full_and_empty(snapshot, name, lang):
     for one in (replace(snapshot, lang=lang), empty):
         figure = charts[name](one)
         go.Figure(**figure)
+
+
+EMPTY = {
+    "accuracy": {"original": None, "before": None, "after": None},
+    "tradeoff": {"original": None, "before": None, "after": None, "history": ()},
+    "losses": {"progress": ()},
+    "classes": {"before": None, "after": None},
+    "spectrum": {"weights": {}},
+    "structure": {},
+}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_chart_without_numbers_says_what_will_be_there(snapshot, name, lang):
+    figure = charts[name](replace(snapshot, lang=lang, **EMPTY[name]))
+    go.Figure(**figure)
+    assert figure["data"] == []
+    [words] = figure["layout"]["annotations"]
+    lines = say(f"chart.empty.{name}", lang).split("\n")
+    assert words["text"] == "<br>".join(lines)
+    # A phone's chart is as wide as that.
+    assert max(map(len, lines)) <= 46
+    assert not figure["layout"]["xaxis"]["visible"]
+
+
+def test_a_chart_that_stays_empty_says_why(snapshot):
+    unscored = replace(snapshot, is_scored=False, **EMPTY["tradeoff"])
+    for name in ("accuracy", "tradeoff"):
+        [words] = charts[name](unscored)["layout"]["annotations"]
+        assert words["text"].startswith("There is no test data")
+    numbers = replace(snapshot, labels=None)
+    [words] = charts["classes"](numbers)["layout"]["annotations"]
+    assert words["text"].startswith("There are no answers by class")
 
 
 def test_the_histogram_counts_every_weight_on_shared_bins(snapshot):

@@ -46,3 +46,9 @@ def test_what_moves_together_has_one_colour_and_inputs_lie_left(snapshot):
     assert left["marker"]["color"] == "var(--wb-group-1)"
     assert lost["marker"]["color"] == "var(--wb-group-1-soft)"
     assert "a/kernel, b/kernel" in left["hovertext"][0]
+
+
+def test_no_count_of_channels_is_negative_and_the_marks_are_round(snapshot):
+    axis = charts["structure"](grouped(snapshot, 0.4))["layout"]["xaxis"]
+    assert axis["tickvals"] == [-6, -4, -2, 0, 2, 4]
+    assert axis["ticktext"] == ["6", "4", "2", "0", "2", "4"]

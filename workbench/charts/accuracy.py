@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import AFTER, BEFORE, ORIGINAL, figure, score_axis
+from workbench.charts.style import AFTER, BEFORE, ORIGINAL, empty, figure, score_axis
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
     """Points with intervals, the axis zoomed in on them."""
     lang = snapshot.lang
     bars = score_bars(snapshot)
+    if not bars:
+        name = "accuracy" if snapshot.is_scored else "no_score"
+        return empty(f"chart.empty.{name}", lang)
     is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
     colours = {"original": ORIGINAL, "before": BEFORE, "after": AFTER}
     names = {bar.kind: say(f"chart.accuracy.{bar.kind}", lang) for bar in bars}
@@ -100,8 +103,6 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
 
 def _range(bars: tuple[ScoreBar, ...]) -> list[float]:
     """From the lowest end of an interval to the highest, with air."""
-    if not bars:
-        return [0.0, 1.0]
     low, high = min(bar.low for bar in bars), max(bar.high for bar in bars)
     air = 0.1 * ((high - low) or abs(high) or 1.0)
     return [low - air, high + air]

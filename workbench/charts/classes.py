@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.charts import charts
-from workbench.charts.style import AFTER, BEFORE, axis, figure
+from workbench.charts.style import AFTER, BEFORE, axis, empty, figure
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def draw_classes(snapshot: Snapshot) -> PlotlyJSON:
                 "hovertemplate": "%{x}: %{y:+.2f}<extra>%{fullData.name}</extra>",
             }
         )
+    if not data:
+        is_possible = snapshot.original is None or snapshot.labels is not None
+        name = "classes" if is_possible and snapshot.is_scored else "no_classes"
+        return empty(f"chart.empty.{name}", lang)
     return figure(
         data,
         {"type": "category", "automargin": True},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import AFTER, BEFORE, axis, figure
+from workbench.charts.style import AFTER, BEFORE, axis, empty, figure
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
     """Training loss and score along the epochs; held-out score at each one's end."""
     lang = snapshot.lang
     reports = snapshot.progress
+    if not reports:
+        return empty("chart.empty.losses", lang)
+    is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
     epochs = [p.epoch - 1 + p.step / max(p.steps, 1) for p in reports]
     ends = [(x, p.validation) for x, p in zip(epochs, reports, strict=True)]
-    scale = {} if reports else {"range": [0, 1]}
     held_out = [(x, y) for x, y in ends if y is not None]
     data = [
         {
@@ -53,13 +55,13 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
     return figure(
         data,
         axis(say("chart.losses.x", lang), rangemode="tozero"),
-        axis(say("chart.losses.loss", lang), **scale),
+        axis(say("chart.losses.loss", lang)),
         yaxis2=axis(
             say("chart.losses.score", lang),
             overlaying="y",
             side="right",
             showgrid=False,
-            **scale,
+            tickformat=".1%" if is_fraction else ".4g",
         ),
         margin={"l": 56, "r": 56, "t": 36, "b": 48},
     )

@@ -56,6 +56,12 @@ def draw_sparsity(snapshot: Snapshot) -> PlotlyJSON:
     return figure(
         data,
         axis(say("chart.sparsity.x", snapshot.lang), range=[0, 1], tickformat=".0%"),
-        {"automargin": True, "autorange": "reversed", "type": "category"},
+        {
+            "automargin": True,
+            "autorange": "reversed",
+            "type": "category",
+            "ticksuffix": " ",
+        },
         showlegend=False,
+        margin={"l": 56, "r": 28, "t": 12, "b": 48},
     )

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import BEFORE, BUDGET, ORIGINAL, axis, figure, line_at
+from workbench.charts.style import (
+    BEFORE,
+    BUDGET,
+    ORIGINAL,
+    axis,
+    empty,
+    figure,
+    line_at,
+)
 from workbench.core.codes import LowRank
 from workbench.core.gates import tensor_of, weights_of
 from workbench.core.low_rank import Matrices, single, spectrum_of
@@ -75,9 +83,8 @@ def draw_spectrum(snapshot: Snapshot) -> PlotlyJSON:
     """Bars for the values, a line for the errors, dashed ones for the ranks."""
     lang = snapshot.lang
     found = ranks(snapshot)
-    y = axis(say("low_rank.y", lang), tickformat=".0%", rangemode="tozero")
     if found is None:
-        return figure([], axis(say("low_rank.x", lang)), y)
+        return empty("chart.empty.spectrum", lang)
     places = list(range(len(found.errors)))
     kind = "seen" if found.is_seen else "plain"
     data: list[PlotlyJSON] = [
@@ -104,6 +111,7 @@ def draw_spectrum(snapshot: Snapshot) -> PlotlyJSON:
         marks.append(line_at(found.rank, BEFORE, label))
     lines, words = (list(part) for part in zip(*marks, strict=True))
     x = axis(say("low_rank.x_of", lang, path=found.path))
+    y = axis(say("low_rank.y", lang), tickformat=".0%", rangemode="tozero")
     return figure(data, x, y, shapes=lines, annotations=words, bargap=0)
 
 

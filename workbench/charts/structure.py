@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import axis, figure, soft
+from workbench.charts.style import axis, empty, figure, soft
 from workbench.core.groups import gone, groups_of
 from workbench.text import say
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COLOURS = 6
 _MOST_NAMED = 4
+_MOST_TICKS = 4
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def draw_structure(snapshot: Snapshot) -> PlotlyJSON:
     """A row a kernel: inputs to the left, outputs to the right, a colour a group."""
     lang = snapshot.lang
     bounds = bound_channels(snapshot)
+    if not bounds:
+        return empty("chart.empty.structure", lang)
     groups = groups_of(snapshot.sites)
     data: list[PlotlyJSON] = []
     for number, group in enumerate(groups):
@@ -88,19 +91,29 @@ def draw_structure(snapshot: Snapshot) -> PlotlyJSON:
                 }
             )
     paths = [site.path for site in snapshot.sites if site.groups]
+    title = say("structure.x", lang).replace("\n", "<br>")
     return figure(
         data,
-        axis(say("structure.x", lang), **({} if data else {"range": [-1, 1]})),
+        axis(title, **_ticks(max(bound.channels for bound in bounds))),
         {
             "automargin": True,
             "autorange": "reversed",
             "type": "category",
+            "ticksuffix": " ",
             "categoryorder": "array",
             "categoryarray": paths,
         },
         barmode="relative",
         showlegend=False,
     )
+
+
+def _ticks(most: int) -> PlotlyJSON:
+    """Places on both sides of zero, with the same count: no channel is negative."""
+    steps = (part * 10**power for power in range(len(str(most))) for part in (1, 2, 5))
+    step = next(step for step in steps if most <= _MOST_TICKS * step)
+    places = range(-most // step * step, most + 1, step)
+    return {"tickvals": list(places), "ticktext": [str(abs(at)) for at in places]}
 
 
 def _words(group: Group, own: list[Bound], lang: str) -> list[str]:

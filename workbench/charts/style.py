@@ -20,6 +20,7 @@ BEFORE = "var(--wb-before)"
 AFTER = "var(--wb-after)"
 THRESHOLD = "var(--wb-threshold)"
 BUDGET = "var(--wb-budget)"
+MUTED = "var(--wb-muted)"
 
 
 def summary(recipe: Recipe, lang: str) -> str:
@@ -100,6 +101,26 @@ def figure(
     return {"data": list(data), "layout": base | layout}
 
 
+def empty(key: str, lang: str) -> PlotlyJSON:
+    """No chart yet: one sentence that says what will be there.
+
+    Args:
+        key: Its text, with a new line where a narrow page may break it.
+        lang: Language of the text.
+    """
+    words = {
+        "text": say(key, lang).replace("\n", "<br>"),
+        "x": 0.5,
+        "y": 0.5,
+        "xref": "paper",
+        "yref": "paper",
+        "showarrow": False,
+        "font": {"color": MUTED, "size": 14},
+    }
+    hidden = {"visible": False}
+    return figure([], hidden, hidden, annotations=[words])
+
+
 def line_at(x: float, colour: str, label: str) -> tuple[PlotlyJSON, PlotlyJSON]:
     """A dashed vertical line through the plot, and its label at the top."""
     line = {
@@ -117,6 +138,7 @@ def line_at(x: float, colour: str, label: str) -> tuple[PlotlyJSON, PlotlyJSON]:
         "yref": "paper",
         "yanchor": "top",
         "xanchor": "left",
+        "xshift": 4,
         "text": label,
         "showarrow": False,
         "font": {"color": colour},

@@ -12,6 +12,7 @@ from workbench.charts.style import (
     BUDGET,
     ORIGINAL,
     axis,
+    empty,
     figure,
     line_at,
     score_axis,
@@ -73,6 +74,9 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
     """Dots that restore their setting; the present one is ringed."""
     lang = snapshot.lang
     points = tradeoff_points(snapshot)
+    if not points:
+        name = "tradeoff" if snapshot.is_scored else "no_score"
+        return empty(f"chart.empty.{name}", lang)
     looks = {
         "original": ("diamond", ORIGINAL, 13),
         "before": ("circle", BEFORE, 9),
@@ -120,8 +124,6 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
 
 def _range(points: tuple[Point, ...]) -> list[float]:
     """From the lowest score to the highest, with air around them."""
-    if not points:
-        return [0.0, 1.0]
     low, high = (f(point.score for point in points) for f in (min, max))
     air = 0.1 * max(high - low, 0.1 * abs(high), 1e-9)
     return [low - air, high + air]

@@ -96,7 +96,8 @@ async function render({ model, el, signal }) {
   };
   const load = () => {
     tensors = model.get("tensors").map(tensorOf);
-    el.classList.toggle("wb-hidden", !tensors.length);
+    // Its place is kept, so that nothing moves under the hand when the bins come.
+    el.classList.toggle("wb-awaited", !tensors.length);
     search = rangeSearch(tensors);
     select();
   };
@@ -168,7 +169,7 @@ function sentence(words, { sparsity, sqnr, threshold }, isApproximate, lang) {
     value.toLocaleString(lang, { maximumFractionDigits: digits, minimumFractionDigits: digits });
   const db = sqnr !== null && Number.isFinite(sqnr) ? `${number(sqnr, 1)} dB` : "∞ dB";
   const parts = [
-    `${words.sparsity} ${about}${number(100 * sparsity, 1)} %`,
+    `${words.sparsity} ${about}${number(100 * sparsity, 1)}%`,
     `${words.sqnr} ${about}${db}`,
     threshold > 0 ? `T ${equals} ${threshold.toPrecision(3)}` : "",
     isApproximate ? words.approximate : words.exact,

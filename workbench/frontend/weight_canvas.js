@@ -70,11 +70,13 @@ function axis(pen, edges, x, height, width, colour) {
   pen.fillStyle = colour;
   pen.font = "12px sans-serif";
   const half = (edges[edges.length - 1] - edges[0]) / 2;
-  const step = 10 ** Math.floor(Math.log10(half));
-  const places = half / step >= 2 ? [-step, 0, step] : [-step / 2, 0, step / 2];
+  const power = 10 ** Math.floor(Math.log10(half));
+  const step = [5, 2, 1, 0.5].map((part) => part * power).find((at) => at <= 0.9 * half);
+  const places = [-step, 0, step];
   for (const value of places) {
     pen.textAlign = "center";
     const place = Math.min(Math.max(x(value), 16), width - 16);
-    pen.fillText(String(Number(value.toPrecision(2))), place, height - 4);
+    const text = String(Number(value.toPrecision(2))).replace("-", "\u2212");
+    pen.fillText(text, place, height - 4);
   }
 }

@@ -18,7 +18,7 @@ FLOAT_BITS = 32
 # Of what has a label beside it.
 LOOK: dict[str, Any] = {
     "layout": {"width": "auto"},
-    "style": {"description_width": "116px"},
+    "style": {"description_width": "104px"},
 }
 ECHO_SECONDS = 3.0
 

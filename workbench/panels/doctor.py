@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from workbench.panels.html_table import html_table
 from workbench.text import has, named, say
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from workbench.panels.scope import Scope
 
 COLUMNS = ("path", "kind", "shape", "share", "macs", "can")
+NUMBERS = (2, 3, 4)
+NO_KERNEL = "doctor.no_kernel"
 
 
 def doctor(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
@@ -38,32 +41,35 @@ def doctor(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
 
 def _html(snapshot: Snapshot, sites: Sequence[Site]) -> str:
     total = sum(site.parameters for site in sites)
-    rows = "".join(_row(snapshot.lang, site, total) for site in sites)
-    heads = "".join(
-        f"<th>{escape(say(f'screen.column.{name}', snapshot.lang))}</th>"
-        for name in COLUMNS
-    )
-    return f'<table class="wb-table"><tr>{heads}</tr>{rows}</table>{_skipped(snapshot)}'
+    lang = snapshot.lang
+    kernels = [site for site in sites if site.reason != NO_KERNEL]
+    others = [site for site in sites if site.reason == NO_KERNEL]
+    folded = ""
+    if others:
+        summary = escape(say("doctor.others", lang, count=len(others)))
+        table = _table(lang, others, total)
+        folded = f"<details><summary>{summary}</summary>{table}</details>"
+    return f"{_table(lang, kernels, total)}{folded}{_skipped(snapshot)}"
 
 
-def _row(lang: str, site: Site, total: int) -> str:
+def _table(lang: str, sites: Sequence[Site], total: int) -> str:
+    titles = [say(f"screen.column.{name}", lang) for name in COLUMNS]
+    rows = [_row(lang, site, total) for site in sites]
+    return html_table(titles, rows, numbers=NUMBERS)
+
+
+def _row(lang: str, site: Site, total: int) -> tuple[str, ...]:
     verdict = say("screen.can" if site.reason is None else site.reason, lang)
     if site.reason is not None and has(f"{site.reason}.advice"):
         verdict += f" ({say(f'{site.reason}.advice', lang)})"
-    values = {
-        "path": site.path,
-        "kind": say(f"screen.kind.{site.kind}", lang),
-        "shape": " × ".join(str(size) for size in site.shape),
-        "share": f"{site.parameters / max(total, 1):.1%}",
-        "macs": "" if site.macs is None else f"{site.macs:,}",
-        "can": verdict,
-    }
-    cells = "".join(
-        f'<td data-label="{escape(say(f"screen.column.{name}", lang))}">'
-        f"{escape(values[name])}</td>"
-        for name in COLUMNS
+    return (
+        site.path,
+        say(f"screen.kind.{site.kind}", lang),
+        " × ".join(str(size) for size in site.shape),
+        f"{site.parameters / max(total, 1):.1%}",
+        "" if site.macs is None else f"{site.macs:,}",
+        verdict,
     )
-    return f"<tr>{cells}</tr>"
 
 
 def _skipped(snapshot: Snapshot) -> str:

@@ -13,6 +13,7 @@ from workbench.core.noise import sqnr
 from workbench.core.work import work
 from workbench.export.wbz import predicted
 from workbench.panels import words
+from workbench.panels.html_table import html_table
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from workbench.core.snapshot import Outcome, Snapshot
     from workbench.engine.workload import Workload
     from workbench.panels.scope import Scope
+
+
+_COLUMNS = (
+    "screen.column.path",
+    "size.column.dense",
+    "size.column.packed",
+    "size.column.coded",
+    "live.sqnr",
+)
 
 
 def measures(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widget:
@@ -72,7 +82,7 @@ def _html(
         (
             key,
             f"{words.size(quantity.value)} "
-            f"({original.float32.value / max(quantity.value, 1):.3g}×)",
+            f"({words.ratio(original.float32.value / max(quantity.value, 1))}×)",
             words.badge(quantity.provenance, lang),
         )
         for key, quantity in quantities
@@ -89,31 +99,32 @@ def _html(
     ]
     lines = "".join(
         f"<tr><td>{escape(say(key, lang))}</td>"
-        f'<td class="wb-number">{value}</td><td>{badge}</td></tr>'
+        f'<td class="wb-number">{value} {badge}</td></tr>'
         for key, value, badge in rows
     )
-    return f'<table class="wb-table">{lines}</table>{_tensors(snapshot, outcome)}'
+    whole = f'<table class="wb-table wb-pairs">{lines}</table>'
+    return f"{whole}{_tensors(snapshot, outcome)}"
 
 
 def _tensors(snapshot: Snapshot, outcome: Outcome) -> str:
     """Each tensor's bytes by definition, and its signal to noise in dB."""
-    lines = ""
+    lang = snapshot.lang
+    rows: list[tuple[str, ...]] = []
     for site in snapshot.sites:
         tensor = outcome.network.tensors[site.path]
         sizes = outcome.sizes.tensors[site.path]
         value = sqnr([snapshot.weights[site.path]], [tensor.dense])
+        encoding = say(f"size.encoding.{sizes.encoding}", lang)
         cells = (
+            site.path,
             f"{sizes.dense:,}",
-            f"{sizes.packed:,} ({sizes.encoding})",
+            f"{sizes.packed:,} ({encoding})",
             f"{coded_bytes(tensor):,}",
-            "∞" if isinf(value) else f"{value:.1f} dB",
+            "∞ dB" if isinf(value) else f"{value:.1f} dB",
         )
-        numbers = "".join(f'<td class="wb-number">{cell}</td>' for cell in cells)
-        lines += f"<tr><td>{escape(site.path)}</td>{numbers}</tr>"
-    names = ("screen.column.path", "size.column.dense", "size.column.packed")
-    names += ("size.column.coded",)
-    heads = "".join(f"<th>{escape(say(name, snapshot.lang))}</th>" for name in names)
+        rows.append(cells)
+    titles = [say(name, lang) for name in _COLUMNS]
     return (
-        f'<table class="wb-table"><tr>{heads}<th>SQNR</th></tr>{lines}</table>'
-        f'<p class="wb-note">{escape(say("size.ratios", snapshot.lang))}</p>'
+        f"{html_table(titles, rows, numbers=range(1, len(titles)))}"
+        f'<p class="wb-note">{escape(say("size.ratios", lang))}</p>'
     )

@@ -29,6 +29,7 @@ from workbench.panels.controls import (
     number,
     slider,
 )
+from workbench.panels.scope import show_or_hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ def _method(scope: Scope, step: str) -> ipywidgets.Widget:
         values = _asked(scope, step)
         tick.show(values is not None)
         for part in (below, note):
-            (part.add_class if values is None else part.remove_class)("wb-hidden")
+            show_or_hide(part, is_shown=values is not None)
         for name, control in controls.items():
             if values is not None:
                 control.show(values[name])

@@ -17,6 +17,7 @@ from workbench.core.edit import (
 from workbench.core.knob import knobs
 from workbench.core.step import steps
 from workbench.panels.controls import LOOK, Control, choice, slider
+from workbench.panels.scope import mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +71,15 @@ def threshold_slider(scope: Scope) -> Control:
 
     @scope.derive("recipe", "before", basis=_pruned)
     def compute(snapshot: Snapshot) -> Callable[[], None]:
-        threshold = _wide_threshold(snapshot.recipe) or threshold_of(snapshot) or 0.0
+        threshold = _wide_threshold(snapshot.recipe) or threshold_of(snapshot)
+        pruned = snapshot.before.network.sparsity if snapshot.before else 0.0
 
         def show() -> None:
             # Not under a hand that has gone on meanwhile.
             if session.recipe == snapshot.recipe:
-                control.show(min(threshold, control.widget.max))
+                control.show(min(threshold or 0.0, control.widget.max))
+                is_various = threshold is None and pruned > 0
+                mark(control.widget, "wb-various", is_on=is_various)
 
         return show
 

@@ -10,6 +10,7 @@ from workbench.core.errors import UserError
 from workbench.core.knob import knobs
 from workbench.core.recipe import Retraining
 from workbench.panels.controls import Control, choice, number
+from workbench.panels.scope import show_or_hide
 
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
@@ -38,9 +39,11 @@ def retraining(scope: Scope) -> ipywidgets.Widget:
     @scope.watch("retrained", "recipe")
     def allow() -> None:
         has_earlier = scope.session.retrained is not None
-        controls["start"].enable(is_enabled=has_earlier)
+        start = controls["start"]
+        start.enable(is_enabled=has_earlier)
+        show_or_hide(start.widget, is_shown=has_earlier)
         if not has_earlier:
-            controls["start"].show("original")
+            start.show("original")
 
     fields = [control.widget for control in controls.values()]
     parts = [_buttons(scope, controls), *_report(scope), *fields]
@@ -81,6 +84,8 @@ def _report(scope: Scope) -> list[ipywidgets.Widget]:
     @scope.watch("progress", "lang")
     def report() -> None:
         bar.value, words.value = _progress(scope)
+        for part in (bar, words):
+            show_or_hide(part, is_shown=bool(scope.session.progress))
 
     @scope.watch("workload", "lang")
     def explain() -> None:

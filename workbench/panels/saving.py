@@ -9,7 +9,7 @@ import ipywidgets
 
 from workbench.core.errors import UserError
 from workbench.panels import words
-from workbench.panels.scope import when_opened
+from workbench.panels.scope import show_or_hide, when_opened
 
 if TYPE_CHECKING:
     from workbench.panels.scope import Scope
@@ -22,10 +22,10 @@ def saving(scope: Scope) -> tuple[ipywidgets.ToggleButton, ipywidgets.Widget]:
     """A button, and the group it opens: write the result into a folder."""
     toggle = scope.make(ipywidgets.ToggleButton, layout={"width": "auto"})
     scope.words(toggle, description="screen.save")
-    group = scope.make(ipywidgets.VBox, name="wb-group wb-hidden")
+    group = scope.make(ipywidgets.VBox, name="wb-group wb-saving wb-hidden")
 
     def open_or_close(change: dict[str, bool]) -> None:
-        (group.remove_class if change["new"] else group.add_class)("wb-hidden")
+        show_or_hide(group, is_shown=change["new"])
 
     when_opened(toggle, group, lambda: _form(scope))
     toggle.observe(open_or_close, "value")

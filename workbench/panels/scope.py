@@ -174,6 +174,16 @@ def _are_same(some: tuple[Any, ...], others: tuple[Any, ...] | None) -> bool:
     return all(map(is_, some, others))
 
 
+def mark(widget: ipywidgets.DOMWidget, name: str, *, is_on: bool) -> None:
+    """Give a widget a class of the stylesheet, or take it away."""
+    (widget.add_class if is_on else widget.remove_class)(name)
+
+
+def show_or_hide(widget: ipywidgets.DOMWidget, *, is_shown: bool) -> None:
+    """Take a widget off the screen, with its place, or put it there again."""
+    mark(widget, "wb-hidden", is_on=not is_shown)
+
+
 def when_opened(
     toggle: ipywidgets.ToggleButton,
     box: ipywidgets.Box,

@@ -35,6 +35,7 @@ from workbench.panels.pruning import (
     sparsity_slider,
     threshold_slider,
 )
+from workbench.panels.scope import show_or_hide
 from workbench.panels.wish import size_slider
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _calibration_note(scope: Scope) -> ipywidgets.Widget:
         session = scope.session
         is_off = session.workload is not None and not session.can_train
         note.value = scope.say("session.no_calibration") if is_off else ""
-        (note.remove_class if is_off else note.add_class)("wb-hidden")
+        show_or_hide(note, is_shown=is_off)
 
     return note
 

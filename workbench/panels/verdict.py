@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.panels import words
+from workbench.panels.scope import mark
+from workbench.text import named
 
 if TYPE_CHECKING:
     from workbench.core.snapshot import Outcome
@@ -29,7 +31,7 @@ def verdict(scope: Scope) -> ipywidgets.Widget:
         outcome = session.result()
         text.value = _sentences(scope, outcome)
         is_stale = outcome is session.before and snapshot.is_stale
-        (box.add_class if is_stale else box.remove_class)("wb-stale")
+        mark(box, "wb-stale", is_on=is_stale)
 
     return box
 
@@ -40,15 +42,13 @@ def _sentences(scope: Scope, outcome: Outcome | None) -> str:
         name = "opening" if session.is_opening else "unopened"
         return escape(scope.say(f"screen.verdict.{name}"))
     packed = outcome.sizes.packed
-    ratio = outcome.sizes.ratio
-    parts = [
-        scope.say(
-            "screen.verdict.size", ratio=f"{ratio:.3g}", size=words.size(packed.value)
-        )
-    ]
     measured = outcome.measurement
-    if measured is not None and measured.difference is not None:
-        metric = session.workload.metric.info if session.workload else None
+    metric = session.workload.metric.info if session.workload else None
+    parts = [_size(scope, outcome)]
+    if measured is not None and _is_untouched(scope, outcome):
+        name = named(f"metric.{metric.name if metric else 'accuracy'}", session.lang)
+        parts.append(f"{name} {words.score(measured.score, metric)}")
+    elif measured is not None and measured.difference is not None:
         parts.append(words.points(measured.difference, metric, session.lang))
     elif session.workload is not None and session.workload.data.test is None:
         parts.append(scope.say("screen.verdict.no_test"))
@@ -66,18 +66,30 @@ def _sentences(scope: Scope, outcome: Outcome | None) -> str:
     return f"<div>{line}</div>{_answers(scope, outcome)}"
 
 
+def _is_untouched(scope: Scope, outcome: Outcome) -> bool:
+    """Whether nothing was done to the model: there is no change to speak of."""
+    return not outcome.recipe.plans and outcome is not scope.session.after
+
+
+def _size(scope: Scope, outcome: Outcome) -> str:
+    """How much smaller the model is, in either way of saying it."""
+    packed = words.size(outcome.sizes.packed.value)
+    if _is_untouched(scope, outcome):
+        return scope.say("screen.verdict.untouched", size=packed)
+    ratio = words.ratio(outcome.sizes.ratio)
+    return scope.say("screen.verdict.size", ratio=ratio, size=packed)
+
+
 def _answers(scope: Scope, outcome: Outcome) -> str:
     measured = outcome.measurement
     if measured is None:
         return ""
     parts = []
-    if measured.turned_wrong is not None and measured.turned_right is not None:
+    wrong, right = measured.turned_wrong, measured.turned_right
+    is_known = wrong is not None and right is not None
+    if is_known and not _is_untouched(scope, outcome):
         parts.append(
-            scope.say(
-                "screen.verdict.answers",
-                wrong=f"{measured.turned_wrong:,}",
-                right=f"{measured.turned_right:,}",
-            )
+            scope.say("screen.verdict.answers", wrong=f"{wrong:,}", right=f"{right:,}")
         )
     parts.append(
         scope.say(

@@ -41,7 +41,11 @@ def size_slider(scope: Scope) -> list[ipywidgets.Widget]:
         return [(scope.say("wish.off"), OFF), *named]
 
     widget = scope.make(
-        ipywidgets.SelectionSlider, options=options(), value=OFF, **LOOK
+        ipywidgets.SelectionSlider,
+        options=options(),
+        value=OFF,
+        name="wb-sizes",
+        **LOOK,
     )
     control = described(scope, "wish.slider", Control(widget, moved))
     scope.watch("lang", "sites", now=False)(lambda: control.relabel(options()))

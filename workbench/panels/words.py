@@ -13,12 +13,20 @@ if TYPE_CHECKING:
     from workbench.core.measurement import Difference, MetricInfo
     from workbench.core.quantity import Provenance
 
-__all__ = ["badge", "points", "score", "size"]
+__all__ = ["badge", "points", "ratio", "score", "size"]
+
+# Three digits would be written as 1e+03 from here on.
+_THOUSAND = 999.5
 
 
 def points(gap: Difference, metric: MetricInfo | None, lang: str) -> str:
     """A difference with its interval: in points where the score is an accuracy."""
     return readable.points(gap, metric, lang, minus="\N{MINUS SIGN}")
+
+
+def ratio(value: float) -> str:
+    """How many times smaller, in three digits and without a power of ten."""
+    return f"{value:.3g}" if value < _THOUSAND else f"{value:,.0f}"
 
 
 def badge(provenance: Provenance, lang: str) -> str:
