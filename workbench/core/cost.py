@@ -211,8 +211,10 @@ def _relative_entries(dense: NDArray[np.float32]) -> list[tuple[int, int]]:
         kept, fillers = fused.fillers(dense)
         return [(i, kept + int(n)) for i, n in zip(INDEX_BITS, fillers, strict=True)]
     places = np.flatnonzero(dense)
-    skipped = np.diff(places, prepend=-1) - 1
-    return [(i, places.size + int((skipped >> i).sum())) for i in INDEX_BITS]
+    counts = np.bincount(np.diff(places, prepend=-1) - 1)
+    skipped = np.flatnonzero(counts)
+    counts = counts[skipped]
+    return [(i, places.size + int(counts @ (skipped >> i))) for i in INDEX_BITS]
 
 
 def _entropy_bits(tensor: CompressedTensor) -> float:

@@ -216,5 +216,6 @@ def in_parts(shape: tuple[int, ...], part: Part) -> list[Any]:
     whole = slice(None)
     places = [(cut, whole) if axis == 0 else (whole, cut) for cut in cuts]
     # No thread outlives the call: to start one is nothing beside a large tensor.
-    with ThreadPoolExecutor(len(places), "compiled-loops") as pool:
-        return list(pool.map(part, *zip(*places, strict=True)))
+    with ThreadPoolExecutor(max(len(places) - 1, 1), "compiled-loops") as pool:
+        others = [pool.submit(part, *place) for place in places[1:]]
+        return [part(*places[0]), *(other.result() for other in others)]

@@ -116,6 +116,11 @@ class MagnitudeIndex:
         """Sum of the squared weights."""
         return float(self._squares[-1])
 
+    @cached_property
+    def _negative(self) -> int:
+        """Number of weights below zero."""
+        return int(np.searchsorted(self._sorted, np.float32(0)))
+
     def lamp_below(self, score: np.float32) -> int:
         """Number of weights whose LAMP score is below one.
 
@@ -123,8 +128,7 @@ class MagnitudeIndex:
         see `workbench.core.allocation.lamp_shares`; 0 where all that is left is zero.
         """
         arrays = (self._sorted, self._sums, self._squares)
-        positives, _ = self._inside(np.float32(0))
-        return int(index_kernels.lamp_below(arrays, positives, _BLOCK, score))
+        return int(index_kernels.lamp_below(arrays, self._negative, _BLOCK, score))
 
     def pruned(self, threshold: float | np.float32) -> int:
         """Number of weights with ``|w| < threshold``, compared in float32."""
@@ -145,7 +149,8 @@ class MagnitudeIndex:
             The smallest float32 T such that at least so many have ``|w| < T``; more
             have where several weights tie at the cut.
         """
-        return cut([self], pruned)
+        found = index_kernels.threshold(self._sorted, self._negative, pruned)
+        return np.float32(found)
 
     def histogram(
         self, edges: NDArray[np.floating], threshold: float | np.float32 = 0.0
@@ -192,8 +197,7 @@ class MagnitudeIndex:
     def _inside(self, threshold: np.float32) -> tuple[int, int]:
         """Where the weights with ``|w| < threshold`` begin and end."""
         if threshold <= 0:
-            middle = int(np.searchsorted(self._sorted, np.float32(0)))
-            return middle, middle
+            return self._negative, self._negative
         first = np.searchsorted(self._sorted, -threshold, side="right")
         return int(first), int(np.searchsorted(self._sorted, threshold))
 

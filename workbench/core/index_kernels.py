@@ -107,6 +107,26 @@ def _places(weights: Any, ends: Any) -> Any:
 
 
 @_exact
+def threshold(weights: Any, positives: Any, pruned: Any) -> Any:
+    """The smallest float32 that at least so many magnitudes are below.
+
+    Args:
+        weights: The sorted weights.
+        positives: Where the weights begin that are not negative.
+        pruned: How many, 0 to all.
+    """
+    if pruned <= 0:
+        return np.float32(0)
+    taken = _negatives(weights, positives, pruned)
+    largest = np.float32(0)
+    if taken > 0:
+        largest = -weights[positives - taken]
+    if pruned > taken:
+        largest = max(largest, weights[positives + pruned - taken - 1])
+    return np.nextafter(largest, _MOST)
+
+
+@_exact
 def lamp_below(arrays: Any, positives: Any, block: Any, score: Any) -> Any:
     """Number of weights whose LAMP score is below one, by bisection.
 

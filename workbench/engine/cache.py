@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 16 * 2**20
 KEPT_INPUT_BYTES = 256 * 2**20
-# So many tell a small change to a point and a half (see `workbench.core.intervals`).
-FIRST = 192
+# So many tell a small change to a point and a half, twice as many to 0.7 (see
+# `workbench.core.intervals`).
+FIRST = 224
 
 
 class Source(Protocol):
@@ -39,14 +40,14 @@ class Inputs:
     Args:
         x: One array an input, samples first.
         samples: Indices into them, in the order of evaluation.
-        batch: Samples a batch: the first one has no more, and no more than `FIRST`, the
-            last ones as many as a runtime takes at once that splits them by itself.
+        batch: Samples a batch: the last ones have as many more as a runtime takes at
+            once that splits them by itself.
     """
 
     def __init__(self, x: Sequence[NDArray], samples: NDArray, batch: int) -> None:
         """Nothing is copied yet."""
         self._x, self._samples = x, samples
-        self._first, self._most = min(FIRST, batch), TILED_BATCHES * batch
+        self._most = TILED_BATCHES * batch
         nbytes = sum(array.nbytes for array in x)
         self._kept: dict[tuple[int, int], list[tf.Tensor]] = {}
         self._is_kept = nbytes <= KEPT_INPUT_BYTES
@@ -57,7 +58,7 @@ class Inputs:
         Each one then is as large as all before it, as it is by so much that an answer
         must be known better to be news.
         """
-        size = min(max(row, self._first), self._most)
+        size = min(max(row, FIRST), self._most)
         return min(row + size, len(self._samples))
 
     def take(self, start: int, stop: int) -> Sequence[tf.Tensor]:

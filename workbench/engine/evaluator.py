@@ -127,7 +127,7 @@ class Evaluator:
                 they are no sample of it, `within` is None.
 
         Yields:
-            A measurement after the first 192 samples or fewer, then after each batch;
+            A measurement after the first 224 samples or fewer, then after each batch;
             the last one is exact.
 
         Raises:
