@@ -115,6 +115,18 @@ def test_compress_tells_sizes_and_accuracy(files, run, tmp_path):
     assert repeated["before"] == before
 
 
+def test_a_size_that_no_level_reaches_is_told(files, run, tmp_path):
+    model, data = files
+    words = ["--formats", "wbz", "--out", tmp_path / "out"]
+    found = run("compress", model, "--data", data, "--size", "20", *words)
+    (file,) = found["files"]
+    assert file["bytes"] > 20
+    (said,) = found["findings"]
+    assert "20 B" in said
+    reached = run("compress", model, "--data", data, "--size", "1MB", *words, "--force")
+    assert not reached["findings"]
+
+
 def test_a_file_of_quantized_activations_has_its_own_score(files, run, tmp_path):
     model, data = files
     words = [*SETTINGS, "--activation-bits", "4", "--bits", "2"]

@@ -1,6 +1,7 @@
 """Opening model files, good and bad."""
 
 import json
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,29 @@ def test_a_thresholded_relu_of_keras_2_is_a_relu() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("layer", "old"),
+    [
+        (L.MultiHeadAttention(1, 2), {"query_shape": [None, 6, 8]}),
+        (L.MultiHeadAttention(1, 2), {"softmax_robust_masking": False}),
+        (L.RandomFlip(), {"rng_type": "stateful"}),
+        (L.DepthwiseConv2D(3), {"groups": 1}),
+    ],
+)
+def test_arguments_of_keras_2_alone_are_left_out(layer: keras.Layer, old: dict) -> None:
+    name, config = type(layer).__name__, layer.get_config()
+    given = {"class_name": name, "config": config | old}
+    again = type(layer).from_config(translated(given, Path("old.h5"))["config"])
+    assert again.get_config() == config
+
+
+def test_a_policy_of_keras_2_is_one_of_keras_3() -> None:
+    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    given = {"class_name": "Dense", "config": {"units": 2, "dtype": policy}}
+    layer = L.Dense.from_config(translated(given, Path("old.h5"))["config"])
+    assert layer.compute_dtype == "float16"
+
+
 def test_a_lambda_is_refused_unless_trusted(tmp_path: Path) -> None:
     file = tmp_path / "code.keras"
     model = small(L.Dense(2), L.Lambda(lambda x: x + 1, name="plus"))
@@ -119,6 +143,17 @@ def test_an_unknown_layer_is_named_and_can_be_given(tmp_path: Path) -> None:
     for given in (code, {"Twice": scope["Twice"]}):
         opened = load_model(file, custom_objects=given)
         assert type(opened.layers[0]).__name__ == "Twice"
+
+
+def test_an_operation_in_an_h5_of_keras_3_is_named(tmp_path: Path) -> None:
+    words = keras.Input((4,), dtype="int32")
+    y = L.LSTM(3)(L.Embedding(5, 2, mask_zero=True)(words))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        keras.Model(words, L.Dense(2)(y)).save(tmp_path / "model.h5")
+    error = refusal(lambda: load_model(tmp_path / "model.h5"))
+    assert error.key == "open.h5_operation"
+    assert "NotEqual" in str(error)
 
 
 def test_an_unknown_loss_does_not_keep_a_model_closed(tmp_path: Path) -> None:

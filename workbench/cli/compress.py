@@ -141,6 +141,8 @@ def _report(session: Session, voice: Voice) -> Report:
 
     coded = predicted(session.workload, outcome.network)
     artifacts, now = session.saved.artifacts, session.snapshot()
+    found = [finding.text(voice.lang) for finding in session.findings]
+    found += _missed(session, coded.value, voice)
     before = now.before and now.before.measurement
     after = now.after and now.after.measurement
     data = {
@@ -153,12 +155,23 @@ def _report(session: Session, voice: Voice) -> Report:
         "tensors": numbers.tensors(session.sites, outcome.network, voice),
         "sizes": numbers.sizes(session.original_sizes, outcome.sizes, coded),
         "files": [_file(one, voice) for one in artifacts],
-        "findings": [finding.text(voice.lang) for finding in session.findings],
+        "findings": found,
         "recipe": outcome.recipe.to_json(),
         "seed": outcome.recipe.seed,
         "out": str(session.saved.folder),
     }
-    return Report(data, _lines(session, before, after, voice))
+    return Report(data, [*_lines(session, before, after, voice), *found])
+
+
+def _missed(session: Session, coded: float, voice: Voice) -> list[str]:
+    """That a wished size is not met, where it is not."""
+    wish = session.recipe.wish
+    wished = wish.nbytes if wish else None
+    files = [one for one in session.saved.artifacts if one.format == "wbz"]
+    taken = files[0].bytes.value if files else coded
+    if wished is None or taken <= wished:
+        return []
+    return [voice.say("wish.missed", size=size(taken), wished=size(wished))]
 
 
 def _file(one: Artifact, voice: Voice) -> dict[str, Any]:
@@ -217,5 +230,4 @@ def _lines(
         ]
         for one in session.saved.artifacts
     ]
-    found = [finding.text(voice.lang) for finding in session.findings]
-    return [*table(scores), sizes, *table(files), *found]
+    return [*table(scores), sizes, *table(files)]

@@ -24,6 +24,9 @@ _RECURRENT += ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _GROUPED = ("DepthwiseConv1D", "DepthwiseConv2D")
 _GROUPED += ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
 
+_RANDOM = ("RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom")
+_RANDOM += ("RandomBrightness", "RandomContrast", "RandomCrop")
+
 _MEANINGLESS = {
     **dict.fromkeys(_RECURRENT, ("time_major",)),
     **dict.fromkeys(_GROUPED, ("groups",)),
@@ -35,11 +38,17 @@ _MEANINGLESS = {
         ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
         ("trainable", "noise_shape"),
     ),
+    "MultiHeadAttention": (
+        *("query_shape", "key_shape", "value_shape"),
+        "softmax_robust_masking",
+    ),
+    **dict.fromkeys(_RANDOM, ("rng_type", "force_generator")),
 }
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _LINK = 2
 _ENDS = ("input_layers", "output_layers")
 _MARKS = ("module", "registered_name", "build_config")
+_POLICIES = ("Policy", "PolicyV1")
 _MODELS = ("Functional", "Model", "Sequential")
 _GONE = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 _GONE += ("LocallyConnected1D", "LocallyConnected2D")
@@ -105,6 +114,9 @@ def translated(config: Any, file: Path) -> Any:
 
 def _translated_layer(name: str, inner: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in inner.items() if k not in _MEANINGLESS.get(name, ())}
+    policy = kept.get("dtype")
+    if isinstance(policy, dict) and policy.get("class_name") in _POLICIES:
+        kept["dtype"] = policy["config"]["name"]
     if name == "ThresholdedReLU":
         kept["threshold"] = kept.pop("theta")
     if isinstance(kept.get("layers"), list):

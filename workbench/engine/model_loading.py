@@ -27,6 +27,7 @@ _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 # What TensorFlow takes for names of a model, and of what is in it.
 _MODEL_NAME = re.compile(r"[A-Za-z0-9.][\w.>-]*", re.ASCII)
 _NAME = re.compile(r"[\w.>-]*", re.ASCII)
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNKNOWN = re.compile(
     r"(?:Could not locate (?:class|function)|Unknown \w+:?) ['\"]?([\w>.]+)"
 )
@@ -119,7 +120,9 @@ def _explained(file: Path, error: Exception) -> UserError:
         return UserError("open.keras2_zip", path=file)
     if unknown:
         name = unknown.group(1).rpartition(">")[2]
-        return UserError("open.unknown_object", path=file, name=name)
+        is_operation = hasattr(keras.ops, _WORD.sub("_", name).lower())
+        key = "h5_operation" if is_operation else "unknown_object"
+        return UserError(f"open.{key}", path=file, name=name)
     return UserError("open.not_opened", path=file, reason=first_line(error))
 
 
