@@ -72,6 +72,18 @@ def test_independent_labels_score_by_the_fraction_that_is_right() -> None:
     np.testing.assert_allclose(scored(workload), expected)
 
 
+def test_a_single_one_in_every_row_of_a_split_may_be_chance() -> None:
+    y = RNG.integers(0, 2, size=(20, 3))
+    y[0] = 1
+    single = np.eye(3, dtype=np.int64)[labels(3)]
+    one = model(3, "sigmoid")
+    expected = ((predict(one, X) > 0.5) == single).mean(axis=1)
+    workload = open_workload(one, (X, y, X, single))
+    np.testing.assert_allclose(scored(workload), expected)
+    workload = open_workload(one, (X, single, X, y))
+    np.testing.assert_allclose(scored(workload, "train"), expected)
+
+
 @pytest.mark.parametrize(
     ("units", "activation", "loss", "y"),
     [

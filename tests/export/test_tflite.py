@@ -15,9 +15,9 @@ from workbench.core.codes import Affine
 from workbench.core.compress import compress
 from workbench.core.errors import UserError
 from workbench.core.network import Network
-from workbench.core.recipe import Choice, Plan, Recipe
-from workbench.engine.workload import open_workload
-from workbench.export.artifact import Artifact, ExportJob, exporters
+from workbench.core.recipe import Choice, Plan, Recipe, Retraining
+from workbench.engine.workload import Workload, open_workload
+from workbench.export.artifact import Artifact, ExportJob, checks, exporters
 from workbench.export.flat_model import FlatModel
 from workbench.export.packing import INT2, INT4
 from workbench.export.run import Runtime
@@ -228,3 +228,32 @@ def test_full_int8_needs_activations_of_8_bits(
     with pytest.raises(UserError) as caught:
         export("tflite-int8", wish, nets.network(wish), tmp_path)
     assert caught.value.key == key
+
+
+def looking_up() -> Workload:
+    """A model that LiteRT has no form for."""
+    x = keras.Input((3,), dtype="int64", name="numbers")
+    y = L.IntegerLookup(vocabulary=[4, 5, 6])(x)
+    y = L.Flatten()(L.Embedding(4, 2, name="table")(y))
+    model = keras.Model(x, L.Dense(2, "softmax", name="head")(y))
+    rng = np.random.default_rng(0)
+    numbers, classes = rng.integers(4, 7, (20, 3)), rng.integers(0, 2, 20)
+    return open_workload(model, (numbers, classes, numbers, classes))
+
+
+def test_a_table_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    own = looking_up()
+    made = compress(own.sites, own.weights, Recipe(), digests=own.digests)
+    with pytest.raises(UserError) as caught:
+        exporters["tflite"](ExportJob(own, made, Recipe(), tmp_path))
+    assert caught.value.key == "export.unsupported"
+    assert "LookupTable" in str(caught.value)
+
+
+def test_what_litert_lacks_is_said_before_a_retraining() -> None:
+    own = looking_up()
+    for name in ("tflite", "tflite-exact"):
+        checks[name](own, Recipe())
+        with pytest.raises(UserError) as caught:
+            checks[name](own, Recipe(retraining=Retraining()))
+        assert caught.value.key == "export.unsupported"

@@ -78,7 +78,7 @@ def as_array(name: object, values: Any) -> NDArray[Any]:
     """Values as an array of numbers, float64 as float32.
 
     Raises:
-        UserError: If they are no numbers, or rows differ in length.
+        UserError: If they are text or no numbers, or rows differ in length.
     """
     if isinstance(values, tf.Tensor):
         values = values.numpy()
@@ -88,6 +88,8 @@ def as_array(name: object, values: Any) -> NDArray[Any]:
         raise UserError("open.ragged", name=name) from error
     if name == "class_names":
         return array
+    if array.dtype.kind in "USTO":
+        raise UserError("open.text", name=name)
     if array.dtype.kind not in "biuf" and "bfloat16" not in str(array.dtype):
         raise UserError("open.not_numeric", name=name, received=array.dtype)
     is_wide = array.dtype == np.float64 or array.dtype.kind not in "biuf"
@@ -129,6 +131,9 @@ def _from_path(path: Path, model: keras.Model) -> Arrays:
         raise UserError("open.missing", path=path)
     if path.suffix != ".npz":
         raise UserError("open.data_suffix", path=path)
+    # NumPy takes whatever it does not know for pickled objects.
+    if not zipfile.is_zipfile(path):
+        raise UserError("open.damaged", path=path, reason="File is not a zip file")
     try:
         # NumPy leaves a damaged file open that it opened itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -170,8 +175,13 @@ def _pair(x: Any, y: Any, model: keras.Model, which: str) -> Arrays:
     if isinstance(x, Mapping):
         arrays = {f"x_{which}_{name}": values for name, values in x.items()}
     elif isinstance(x, tuple | list) and len(names) > 1:
+        if len(x) != len(names):
+            expected = ", ".join(names)
+            raise UserError(
+                "open.inputs", name=f"x_{which}", expected=expected, received=len(x)
+            )
         arrays = {
-            f"x_{which}_{name}": values for name, values in zip(names, x, strict=False)
+            f"x_{which}_{name}": values for name, values in zip(names, x, strict=True)
         }
     else:
         arrays = {f"x_{which}": x}

@@ -39,7 +39,7 @@ from workbench.engine.losses import (
     usual_loss,
 )
 from workbench.engine.macs import macs
-from workbench.engine.metrics import AbsoluteError, Metric, UserMetric
+from workbench.engine.metrics import AbsoluteError, Accuracy, Metric, UserMetric
 from workbench.engine.model_loading import check_model, load_model
 from workbench.engine.outputs import Place, output_activation, places
 from workbench.engine.sites import sites
@@ -251,8 +251,26 @@ def _judged(data: Data, answers: Answers, *, is_said: bool) -> tuple[Data, Metri
         train = None if data.train is None else with_numbers(answers, data.train)
         return replace(data, train=train, test=test), AbsoluteError()
     metric, test = accuracy_for(answers, data.test)
-    train = None if data.train is None else accuracy_for(answers, data.train)[1]
+    if data.train is None:
+        return replace(data, test=test), metric
+    other, train = accuracy_for(answers, data.train)
+    if metric != other:
+        metric = _common(metric, other, data.train, data.test)
     return replace(data, train=train, test=test), metric
+
+
+def _common(one: Accuracy, other: Accuracy, train: Split, test: Split) -> Accuracy:
+    """The accuracy of splits whose labels look different.
+
+    Raises:
+        UserError: If they are class numbers in one and one-hot in the other.
+    """
+    independent = [metric for metric in (one, other) if metric.task == "labels"]
+    if not independent:
+        shapes = {"train": train.y.shape, "test": test.y.shape}
+        raise UserError("open.label_forms", **shapes)
+    # They may happen to hold a single 1 in every row of a split.
+    return independent[0]
 
 
 def _data(model: keras.Model, source: Any) -> Data:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.core.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -44,6 +46,9 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
 
     Returns:
         The name of each input in the file, in the model's order.
+
+    Raises:
+        UserError: If the model looks words or numbers up in a table.
     """
     import keras
     import tensorflow as tf
@@ -82,9 +87,19 @@ def save_graph(  # noqa: PLR0913  # what a graph is made of, by name
         for i, (name, example) in enumerate(zip(names, examples, strict=True))
     ]
     function = tf.function(call, input_signature=signature, autograph=False)
-    signatures = {"serving_default": function.get_concrete_function()}
+    graph = function.get_concrete_function()
+    _refuse_tables(graph)
+    signatures = {"serving_default": graph}
     tf.saved_model.save(tf.Module(), str(folder), signatures=signatures)
     return names
+
+
+def _refuse_tables(graph: Any) -> None:
+    """Refuse tables such as a StringLookup's, of which LiteRT has no form."""
+    kinds = {operation.type for operation in graph.graph.get_operations()}
+    tables = sorted(kind for kind in kinds if kind.startswith("LookupTable"))
+    if tables:
+        raise UserError("export.unsupported", operations=", ".join(tables))
 
 
 def has_loop(model: keras.Model) -> bool:

@@ -18,6 +18,7 @@ from workbench.core.codes import Affine
 from workbench.core.errors import UserError
 from workbench.core.factors import spread
 from workbench.core.int8 import INT8_BITS
+from workbench.core.network import Network
 from workbench.core.quantity import Quantity
 from workbench.core.store import write_atomic
 from workbench.export.artifact import Artifact, ExportJob, Note, checks, exporters
@@ -34,7 +35,6 @@ from workbench.export.stored_weights import Kept, store_weights
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.core.network import Network
     from workbench.core.recipe import Recipe
     from workbench.engine.workload import Workload
 
@@ -205,16 +205,32 @@ def check_int8(workload: Workload, recipe: Recipe) -> None:
     """Refuse what cannot become a full int8 file.
 
     Raises:
-        UserError: As for `tflite_int8`.
+        UserError: As for `tflite_int8` and `check_conversion`.
     """
     wishes = {
         output.path: recipe.activations_for(output.path, *output.kernels)
         for output in workload.outputs
     }
     _check_int8(workload, {path: wish.bits for path, wish in wishes.items() if wish})
+    check_conversion(workload, recipe)
+
+
+def check_conversion(workload: Workload, recipe: Recipe) -> None:
+    """Refuse before a retraining what the converter would refuse after it.
+
+    Raises:
+        UserError: As for `workbench.export.convert.convert`.
+    """
+    if recipe.retraining is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        job = ExportJob(workload, Network({}, {}), recipe, Path(folder))
+        batch = 1 if has_loop(workload.model) else None
+        _float_file(job, batch, with_grids=False)
 
 
 checks["tflite-int8"] = check_int8
+checks["tflite"] = checks["tflite-exact"] = check_conversion
 
 
 def _check_int8(workload: Workload, bits: Mapping[str, int]) -> None:

@@ -28,6 +28,19 @@ def truncated_data(good, at):
     return evaluate(good.model, at / "cut.npz")
 
 
+@bad("not a zip file")
+def text_named_npz(good, at):
+    (at / "text.npz").write_text("1,2")
+    return evaluate(good.model, at / "text.npz")
+
+
+@bad("not a zip file")
+def one_array_named_npz(good, at):
+    with (at / "one.npz").open("wb") as file:
+        np.save(file, good.arrays["x_test"])
+    return evaluate(good.model, at / "one.npz")
+
+
 @bad("must have the arrays")
 def wrong_keys(good, at):
     np.savez(at / "keys.npz", images=good.arrays["x_test"])
@@ -60,7 +73,7 @@ def pickled_arrays(good, at):
     return evaluate(good.model, at / "bad.npz")
 
 
-@bad("must hold numbers")
+@bad("it holds text")
 def words_as_data(good, at):
     return with_arrays(good, at, x_test=np.full((96, 12), "word"))
 
@@ -97,6 +110,11 @@ def fractions_as_labels(good, at):
 @bad("one-hot")
 def one_hot_of_wrong_width(good, at):
     return with_arrays(good, at, y_test=np.eye(5)[good.arrays["y_test"]])
+
+
+@bad("one form in training and test data")
+def labels_of_two_forms(good, at):
+    return with_arrays(good, at, y_test=np.eye(3)[good.arrays["y_test"]])
 
 
 @bad("single 1")
