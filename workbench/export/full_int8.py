@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.export.flat_model import VALID
+from workbench.export.flat_schema import VALID
 from workbench.export.int8_rules import (
     FIXED,
     FREE,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.export.flat_model import grid_in
+from workbench.export.flat_schema import grid_in
 from workbench.export.int8_rules import SAME, Grid
 from workbench.export.saved_graph import MARK
 
