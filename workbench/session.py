@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench import deciding, demo, jobs, opening
+from workbench import deciding, demo, jobs, opening, scanning
 from workbench.core.errors import UserError
 from workbench.core.history import Visit, visited
 from workbench.core.model_file import glance
@@ -125,6 +125,24 @@ class Session(EditedState):
         self.set(progress=(), is_retraining=True)
         self.task = self._training = self.lanes.submit(
             "session.retraining", lambda task: jobs.retraining(self, task, recipe)
+        )
+
+    def scan_each(self, knob: str) -> None:
+        """Compress every kernel alone at several levels, and measure each.
+
+        Args:
+            knob: ``sparsity`` or ``bits``.
+
+        Raises:
+            UserError: If the original's score is not known, or never will be.
+        """
+        if self.original is None:
+            is_late = self.is_scored
+            raise UserError("session.not_open" if is_late else "evaluate.no_test_data")
+        self._go_on()
+        self.is_scanning = True
+        self.task = self.lanes.submit(
+            "scan.waiting", lambda task: scanning.scanning(self, task, knob)
         )
 
     def cancel(self) -> None:
@@ -270,7 +288,7 @@ class Session(EditedState):
         """Take over the kernels; what was made of other ones is forgotten."""
         is_new = kernels.digests != self.digests
         if is_new:
-            self.set(before=None, bins={}, database=None)
+            self.set(before=None, bins={}, database=None, scan=None)
         elif self.before is not None:
             # The same numbers, but in the memory of what was read before.
             network = replace(self.before.network, made={})

@@ -59,6 +59,8 @@ class State(traitlets.HasTraits):
         is_opening: Whether model and data are still being opened and measured.
         is_retraining: Whether one runs or waits.
         is_surveying: Whether the levels of all kernels are being tried, or soon.
+        is_scanning: Whether kernels are being tried alone, or soon.
+        scan: What came of the last such `Scan`; None without one.
         database: Those levels, a `Database`; None until they were tried.
         decision: The last `Decision` of a wish over all tensors; None without one.
         is_calibrated: Whether ranges of activations are known.
@@ -85,6 +87,8 @@ class State(traitlets.HasTraits):
     is_opening = traitlets.Bool(default_value=True)
     is_retraining = traitlets.Bool(default_value=False)
     is_surveying = traitlets.Bool(default_value=False)
+    is_scanning = traitlets.Bool(default_value=False)
+    scan = traitlets.Any(None)
     database = traitlets.Any(None)
     decision = traitlets.Any(None)
     is_calibrated = traitlets.Bool(default_value=False)
@@ -150,6 +154,7 @@ class State(traitlets.HasTraits):
             labels=_labels(workload),
             lang=self.lang,
             is_scored=self.is_scored,
+            scan=self.scan,
         )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.core.measurement import Measurement, MetricInfo, Progress
     from workbench.core.network import Network
     from workbench.core.recipe import Recipe
+    from workbench.core.sensitivity import Scan
     from workbench.core.tensor import Site
 
 
@@ -64,6 +65,7 @@ class Snapshot:
         labels: Class of each test sample, int64; None where there are none.
         lang: Language of the texts.
         is_scored: Whether there is a score, or one to wait for.
+        scan: What a sensitivity scan has found so far; None without one.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Snapshot:
     labels: NDArray[np.int64] | None
     lang: str
     is_scored: bool = True
+    scan: Scan | None = None
 
     @property
     def selected(self) -> tuple[Site, ...]:

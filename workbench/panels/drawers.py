@@ -47,6 +47,9 @@ def drawers(scope: Scope) -> ipywidgets.Widget:
             first,
             drawer(scope, "methods", lambda _: _inside("methods")(scope)),
             drawer(scope, "classes", classes),
+            drawer(
+                scope, "sensitivity", lambda seen: _inside("sensitivity")(scope, seen)
+            ),
             drawer(scope, "structure", lambda seen: structure(scope, seen)),
             drawer(scope, "spectrum", spectrum),
             drawer(scope, "quantizer", lambda _: _quantizer(scope)),
