@@ -104,14 +104,14 @@ class Dashboard(ipywidgets.VBox):
         if self._scope is not None:
             self._scope.close()
         scope = self._scope = Scope(self.session, self._address)
-        groups, sliders = settings(scope)
+        left = settings(scope)
         save, saving_group = saving(scope)
         training = retraining(scope)
 
         def box(name: str, *children: ipywidgets.Widget) -> ipywidgets.VBox:
             return scope.make(ipywidgets.VBox, children, name=name)
 
-        controls = box("wb-controls", saving_group, *groups, training)
+        controls = box("wb-controls", saving_group, *left.groups, training)
         plot = tradeoff(scope)
         plot.add_class("wb-tradeoff")
         weights = live_chart(scope, "weights", "before", "selection", "weights")
@@ -127,12 +127,12 @@ class Dashboard(ipywidgets.VBox):
             status(scope),
             box("wb-tables", table, zeros),
             below,
-            _bottom(scope, sliders),
+            _bottom(scope, left.sliders),
         )
         self._show(self._address, frame)
-        parts = {name: slider.widget for name, slider in sliders.items()}
+        parts = {name: slider.widget for name, slider in left.sliders.items()}
+        parts |= left.parts
         parts |= {
-            "presets": groups[0],
             "retraining": training,
             "save": save,
             "tradeoff": plot,
@@ -230,5 +230,12 @@ def _bottom(scope: Scope, sliders: dict[str, Control]) -> ipywidgets.Widget:
         chip.on_click(lambda _, name=name: choose(name))
         chips.append(chip)
     choose("sparsity")
+
+    @scope.watch("view")
+    def hide() -> None:
+        hidden = scope.session.view.get("hide", ())
+        for chip, name in zip(chips, sliders, strict=True):
+            show_or_hide(chip, is_shown=name not in hidden)
+
     row = scope.make(ipywidgets.HBox, chips, name="wb-chips")
     return scope.make(ipywidgets.VBox, [row, holder], name="wb-bottom")

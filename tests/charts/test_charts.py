@@ -6,6 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from tests.charts.conftest import LABELS
+from workbench import demo
 from workbench.charts import charts
 from workbench.charts.accuracy import score_bars
 from workbench.charts.classes import class_changes
@@ -149,6 +151,15 @@ def test_class_changes_are_paired(snapshot):
     assert changes[:2].tolist() == [-0.5, 0.0]
     assert np.isnan(changes[2])
     assert class_changes(replace(snapshot, labels=None), partial) is None
+
+
+def test_classes_of_a_demo_have_names_in_the_language(snapshot):
+    clothes = demo.class_names("cnn")
+    labels = np.arange(len(LABELS)) % len(clothes)
+    one = replace(snapshot, classes=clothes, labels=labels, lang="zh")
+    assert charts["classes"](one)["data"][0]["x"] == [*demo.class_names("cnn", "zh")]
+    own = replace(snapshot, lang="zh")
+    assert charts["classes"](own)["data"][0]["x"] == ["zero", "one", "two"]
 
 
 def test_each_point_says_its_setting_and_where_a_retraining_started(snapshot):

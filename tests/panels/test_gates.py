@@ -98,7 +98,7 @@ def test_the_sliders_set_the_selected_gate(session, scope):
 
 
 def test_the_histogram_shows_the_selected_gate(session, scope):
-    groups, _ = settings(scope)
+    groups = settings(scope).groups
     (live,) = (group for group in groups if isinstance(group, LiveWeights))
     assert live.selected == [site.path for site in session.sites]
     wholes = {tensor["path"]: tensor["whole"] for tensor in live.tensors}

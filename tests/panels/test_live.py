@@ -15,7 +15,7 @@ def test_one_widget_takes_every_model_in_turn():
     dense = case("dense")
     session = Session(dense.model, dense.data, is_kept=False)
     scope = Scope(session, Address())
-    groups, _ = settings(scope)
+    groups = settings(scope).groups
     [live] = [group for group in groups if isinstance(group, LiveWeights)]
     paths = [site.path for site in session.sites]
     assert [tensor["path"] for tensor in live.tensors] == paths
@@ -33,7 +33,7 @@ def test_the_bars_settle_on_what_the_kernel_made_of_the_weights():
     dense = case("dense")
     session = Session(dense.model, dense.data, is_kept=False)
     scope = Scope(session, Address())
-    groups, _ = settings(scope)
+    groups = settings(scope).groups
     [live] = [group for group in groups if isinstance(group, LiveWeights)]
     # A method that the browser's bins know nothing of.
     session.edit(set_knobs(session.recipe, "n_of_m", pattern="2:4"))

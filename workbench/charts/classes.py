@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.charts import charts
 from workbench.charts.style import AFTER, BEFORE, axis, empty, figure
+from workbench.demo import in_language
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def class_changes(
 def draw_classes(snapshot: Snapshot) -> PlotlyJSON:
     """Two bars a class, in points."""
     lang = snapshot.lang
+    classes = in_language(snapshot.classes, lang)
     data: list[PlotlyJSON] = []
     for kind, outcome, colour in (
         ("before", snapshot.before, BEFORE),
@@ -51,8 +53,7 @@ def draw_classes(snapshot: Snapshot) -> PlotlyJSON:
         if changes is None:
             continue
         names = [
-            snapshot.classes[i] if i < len(snapshot.classes) else str(i)
-            for i in range(len(changes))
+            classes[i] if i < len(classes) else str(i) for i in range(len(changes))
         ]
         data.append(
             {

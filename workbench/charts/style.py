@@ -118,7 +118,8 @@ def empty(key: str, lang: str) -> PlotlyJSON:
         "font": {"color": MUTED, "size": 14},
     }
     hidden = {"visible": False}
-    return figure([], hidden, hidden, annotations=[words])
+    margin = dict.fromkeys("lrtb", 16)
+    return figure([], hidden, hidden, annotations=[words], margin=margin)
 
 
 def line_at(x: float, colour: str, label: str) -> tuple[PlotlyJSON, PlotlyJSON]:

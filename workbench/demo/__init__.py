@@ -79,6 +79,12 @@ def class_names(name: str, lang: str = "en") -> tuple[str, ...]:
     return tuple(say(f"demo.clothes_{label}", lang) for label in range(_CLOTHES))
 
 
+def in_language(names: tuple[str, ...], lang: str) -> tuple[str, ...]:
+    """Class names of a demo's data in a language; those of other data stay."""
+    clothes = next(name for name, data in _DATA.items() if data != "syllables.npz")
+    return class_names(clothes, lang) if names == class_names(clothes) else names
+
+
 def _must_exist(name: str) -> None:
     if name not in _DATA:
         raise UserError("demo.unknown", names=", ".join(_DATA), received=name)

@@ -75,6 +75,8 @@ async function render({ model, el, signal }) {
       }
       plot.tabIndex = choosable(data).length ? 0 : -1;
       el.dataset.drawn = String(Number(el.dataset.drawn ?? 0) + 1);
+      // A sentence in place of a chart is no older for what is being computed.
+      el.dataset.empty = String(!data.length);
     } finally {
       drawing = false;
     }

@@ -18,7 +18,7 @@ FLOAT_BITS = 32
 # Of what has a label beside it.
 LOOK: dict[str, Any] = {
     "layout": {"width": "auto"},
-    "style": {"description_width": "104px"},
+    "style": {"description_width": "116px"},
 }
 ECHO_SECONDS = 3.0
 

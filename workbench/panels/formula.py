@@ -108,4 +108,4 @@ def _equals(name: str, value: str) -> str:
 
 
 def _math(inner: str) -> str:
-    return f"<math display='block'>{inner}</math>"
+    return f"<div class='wb-scroll'><math display='block'>{inner}</math></div>"

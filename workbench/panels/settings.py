@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -44,8 +44,23 @@ if TYPE_CHECKING:
 KILOBYTE = 1000
 
 
-def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]:
-    """The groups of controls, and the sliders by name for the phone's bottom bar."""
+@dataclass(frozen=True)
+class Settings:
+    """The left column's controls.
+
+    Attributes:
+        groups: All of them, from the top.
+        sliders: By name, for the phone's bottom bar.
+        parts: What else has a name, by which an address may hide it.
+    """
+
+    groups: list[ipywidgets.Widget]
+    sliders: dict[str, Control]
+    parts: dict[str, ipywidgets.DOMWidget]
+
+
+def settings(scope: Scope) -> Settings:
+    """Controls for everything, made from the knobs."""
     sliders = {
         "sparsity": sparsity_slider(scope),
         "threshold": threshold_slider(scope),
@@ -67,7 +82,10 @@ def settings(scope: Scope) -> tuple[list[ipywidgets.Widget], dict[str, Control]]
         _calibration_note(scope),
     )
     live = live_weights(scope, sliders)
-    return [_presets(scope), pruning, quantization, live, _budget(scope)], sliders
+    presets, budget = _presets(scope), _budget(scope)
+    size = _group(scope, *size_slider(scope), budget)
+    groups = [presets, pruning, quantization, live, size]
+    return Settings(groups, sliders, {"presets": presets, "budget": budget})
 
 
 def preset_recipe(recipe: Recipe, preset: Recipe) -> Recipe:
@@ -80,11 +98,11 @@ def _loaded(recipe: Recipe, named: Recipe) -> Recipe:
     return replace(named, retraining=recipe.retraining, seed=recipe.seed)
 
 
-def _group(scope: Scope, *widgets: ipywidgets.Widget) -> ipywidgets.Widget:
+def _group(scope: Scope, *widgets: ipywidgets.Widget) -> ipywidgets.VBox:
     return scope.make(ipywidgets.VBox, list(widgets), name="wb-group")
 
 
-def _presets(scope: Scope) -> ipywidgets.Widget:
+def _presets(scope: Scope) -> ipywidgets.VBox:
     session = scope.session
     buttons = {name: scope.make(ipywidgets.Button) for name in PRESETS}
     for name, preset in PRESETS.items():
@@ -172,7 +190,7 @@ def _calibration_note(scope: Scope) -> ipywidgets.Widget:
     return note
 
 
-def _budget(scope: Scope) -> ipywidgets.Widget:
+def _budget(scope: Scope) -> ipywidgets.DOMWidget:
     session = scope.session
 
     def moved(kilobytes: float) -> None:
@@ -186,4 +204,4 @@ def _budget(scope: Scope) -> ipywidgets.Widget:
     def update() -> None:
         control.show((session.budget or 0) / KILOBYTE)
 
-    return _group(scope, *size_slider(scope), control.widget)
+    return control.widget
