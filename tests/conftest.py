@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -21,8 +22,22 @@ def same_weights() -> None:
         sys.modules["keras"].utils.set_random_seed(0)
 
 
-# What takes longest begins first, so that two workers end together.
-FIRST = ("browser", "notebooks", "chain", "bad_inputs")
+@pytest.fixture(scope="session", autouse=True)
+def converted_at_once() -> Iterator[None]:
+    """Conversions to ``.tflite`` do not load TensorFlow for each file."""
+    from tests.export.at_once import run_child
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.export.convert.run_child", run_child)
+        yield
+
+
+# What takes longest begins first, so that two workers end together; what is quick,
+# such as `core`, is left for the end.
+FIRST = (
+    *("browser", "notebooks", "export", "chain", "bench", "peers"),
+    *("session", "tests", "engine", "panels", "bad_inputs"),
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # Groups are read by what hands them out.

@@ -3,17 +3,28 @@
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from workbench.core.errors import UserError
 from workbench.export.artifact import Stopped
 from workbench.export.convert import convert
+from workbench.export.flat_model import FlatModel
 from workbench.export.run import Runtime
 
 
 def python(code: str) -> tuple[str, ...]:
     """A process that runs some code in place of the converter."""
     return (sys.executable, "-c", code)
+
+
+def test_a_process_of_its_own_converts(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.export(tmp_path / "saved", verbose=False)
+    # Not the very words that the tests have forked at once.
+    command = (sys.executable, "-X", "utf8", "-m", "workbench.export.convert")
+    convert(tmp_path / "saved", tmp_path / "f", command=command)
+    assert list(FlatModel((tmp_path / "f").read_bytes()).stored_types()) == ["float32"]
 
 
 def test_a_crash_is_one_sentence(tmp_path: Path) -> None:
