@@ -8,16 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from workbench.core.fit import Fit
-from workbench.core.levels import Survey
 from workbench.core.network import Network
-from workbench.export.wbz import predicted
 from workbench.making import compressed, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from workbench.core.decision import Decision
+    from workbench.core.levels import Survey
     from workbench.core.snapshot import Outcome
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
@@ -47,6 +45,8 @@ def _surveying(session: Session, task: Task) -> Iterator[Delivery]:
 
 def survey_of(session: Session) -> Survey:
     """The levels to try for a session's model; nothing runs yet."""
+    from workbench.core.levels import Survey
+
     others = _file_bytes(session, Network({}, {}))
     return Survey(session.sites, session.weights, others)
 
@@ -72,6 +72,8 @@ def fitting(
         return None
     if decision is None or decision.is_coded or decision.recipe.plans != recipe.plans:
         return None
+    from workbench.core.fit import Fit
+
     fit, best = Fit(decision, database), outcome.network
     while True:
         network = outcome.network
@@ -108,4 +110,6 @@ def _coded(session: Session, network: Network) -> tuple[int, int]:
 
 
 def _file_bytes(session: Session, network: Network) -> int:
+    from workbench.export.wbz import predicted
+
     return round(predicted(session.workload, network).value)

@@ -59,15 +59,17 @@ class Glance:
         name: The model's name.
         sites: Its kernels as far as they can be told, in the model's order, without
             MACs.
-        other_parameters: Number of parameters beside them.
+        kernel_parameters: Number of their parameters.
         places: Where in the file each kernel's values are.
+        roots: Groups of the file below which all values are.
     """
 
     path: Path
     name: str
     sites: tuple[Site, ...]
-    other_parameters: int
+    kernel_parameters: int
     places: Mapping[str, str]
+    roots: tuple[str, ...]
 
     @cached_property
     def weights(self) -> Mapping[str, NDArray[np.float32]]:
@@ -83,6 +85,22 @@ class Glance:
                     site.path: np.asarray(file[self.places[site.path]][()], np.float32)
                     for site in self.sites
                 }
+
+    @cached_property
+    def other_parameters(self) -> int:
+        """Number of parameters beside them; counted once, which takes a while.
+
+        Raises:
+            UserError: If the file is damaged there, or gone.
+        """
+        with _said(self.path), opened(self.path) as file:
+            total = sum(
+                values.size
+                for root in self.roots
+                for _, values in _datasets(file[root])
+                if values.dtype.kind == "f"
+            )
+        return total - self.kernel_parameters
 
 
 def glance(path: Path) -> Glance:
@@ -133,7 +151,7 @@ def _zipped(path: Path) -> Glance:
             raise UserError("file.foreign", path=path)
         model = json.loads(archive.read(_CONFIG))
     with opened(path) as file:
-        kept = [file[name] for name in ("layers", "vars") if name in file]
+        kept = [name for name in ("layers", "vars") if name in file]
         return _look(path, model, lambda kernel: _in_folder(file, kernel), kept)
 
 
@@ -147,10 +165,10 @@ def _legacy(path: Path) -> Glance:
         model = json.loads(cast("str | bytes", config))
         index = {name: dict(_datasets(root[name])) for name in root}
         find = _finder(index, list(kernels(model)))
-        return _look(path, model, find, [root])
+        return _look(path, model, find, [root.name])
 
 
-def _look(path: Path, model: Json, find: Find, kept: list[Any]) -> Glance:
+def _look(path: Path, model: Json, find: Find, kept: list[str]) -> Glance:
     """Gather the kernels that a file has."""
     sites: list[Site] = []
     places: dict[str, str] = {}
@@ -164,19 +182,14 @@ def _look(path: Path, model: Json, find: Find, kept: list[Any]) -> Glance:
             doubtful.add(kernel.address)
         places[kernel.address], sizes[kernel.address] = stored.name, stored.size
         sites.append(_site(kernel, stored.shape))
-    total = sum(
-        values.size
-        for group in kept
-        for _, values in _datasets(group)
-        if values.dtype.kind == "f"
-    )
     config = model["config"]
     return Glance(
         path=path,
         name=str(cast("Json", config).get("name") if isinstance(config, dict) else ""),
         sites=tuple(site for site in sites if site.path not in doubtful),
-        other_parameters=total - sum(sizes.values()),
+        kernel_parameters=sum(sizes.values()),
         places=places,
+        roots=tuple(kept),
     )
 
 

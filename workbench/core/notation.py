@@ -1,39 +1,11 @@
 """JSON and YAML as people and programs write them.
 
-YAML is read with the scalars of its version 1.2 where those of 1.1 surprise: ``off`` is
-a word and no boolean, and ``1e-05`` is a number.
+YAML is loaded when it is first read or written: a first look at a model needs none.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from typing import Any, cast
-
-import yaml
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with our scalars."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """What writes for it: a word that looks like 1e-05 is quoted."""
-
-
-cast("Any", _Loader).yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if not tag.endswith(":bool")]
-    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_FORMS = (
-    ("bool", r"true|false", "tf"),
-    ("float", r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+", "-+0123456789"),
-)
-for _tag, _form, _first in _FORMS:
-    for _one in (_Loader, _Dumper):
-        cast("Any", _one).add_implicit_resolver(
-            f"tag:yaml.org,2002:{_tag}", re.compile(_form), list(_first)
-        )
 
 
 def parse(text: str) -> object:
@@ -46,7 +18,9 @@ def parse(text: str) -> object:
         # JSON first: YAML reads the longest characters of JSON as two.
         return json.loads(text)
     except json.JSONDecodeError:
-        return _parse_yaml(text)
+        from workbench.core.yaml_scalars import load
+
+        return load(text)
     except RecursionError as error:
         raise ValueError(error) from error
 
@@ -58,11 +32,6 @@ def json_of(values: object) -> str:
 
 def yaml_of(values: object) -> str:
     """Values as YAML text, in the order they have."""
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    from workbench.core.yaml_scalars import dump
 
-
-def _parse_yaml(text: str) -> object:
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(str(error).splitlines()[0]) from error
+    return dump(values)

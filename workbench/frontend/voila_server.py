@@ -134,9 +134,12 @@ def _configuration(is_local: bool) -> Config:
     config.MappingKernelManager = Config(
         cull_idle_timeout=IDLE_SECONDS, cull_interval=60, cull_connected=False
     )
+    config.KernelManager = Config(
+        client_factory="workbench.frontend.ready_client.ReadyClient"
+    )
     if zmq.has("curve"):
         # Or each kernel warns in the terminal that others may listen.
-        config.KernelManager = Config(transport_encryption="auto")
+        config.KernelManager.transport_encryption = "auto"
     # Another site's name that resolves to this machine is not this machine's name.
     config.Voila = Config(
         tornado_settings={
