@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from workbench.core.sensitivity import Scan
     from workbench.core.snapshot import Snapshot
 
-# A loss of less than this, in points, is not painted as if it were one.
-_LEAST_RANGE = 1.0
+# Points: what loses less is not painted as if it lost much, and what loses more is lost.
+_LEAST_RANGE, _FULL = 1.0, 10.0
 _POINTS = 100
 
 
@@ -61,7 +61,7 @@ def draw_sensitivity(snapshot: Snapshot) -> PlotlyJSON:
             "customdata": [[path] * len(scan.levels) for path in scan.paths],
             "colorscale": [[0, "var(--wb-surface)"], [1, BEFORE]],
             "zmin": 0,
-            "zmax": max(most, _LEAST_RANGE) if is_accuracy else most or 1.0,
+            "zmax": min(max(most, _LEAST_RANGE), _FULL) if is_accuracy else most or 1.0,
             "xgap": 1,
             "ygap": 1,
             "hovertemplate": "%{y}, %{x}: %{z:.3~g}<extra></extra>",
