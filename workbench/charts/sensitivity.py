@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.core.sensitivity import Scan
     from workbench.core.snapshot import Snapshot
 
-# Points: what loses less is not painted as if it lost much, and what loses more is lost.
+# Points: to lose less is not painted as if it were much, and more is all the same.
 _LEAST_RANGE, _FULL = 1.0, 10.0
 _POINTS = 100
 
