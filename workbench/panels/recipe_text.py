@@ -23,8 +23,13 @@ def recipe_text(scope: Scope) -> ipywidgets.Widget:
     use = _button(scope, "use")
     get = _button(scope, "download")
     link = _button(scope, "link")
-    file = scope.make(ipywidgets.FileUpload, accept=".yaml,.yml,.json")
-    scope.words(file, description="screen.recipe.load")
+    file = scope.make(
+        ipywidgets.FileUpload,
+        accept=".yaml,.yml,.json",
+        layout={"width": "auto"},
+        name="wb-upload",
+    )
+    scope.words(file, description="screen.recipe.load", tooltip="screen.recipe.load")
 
     def load(text: str) -> None:
         try:
