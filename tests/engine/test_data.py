@@ -1,8 +1,8 @@
 """Data from everywhere, and data that does not fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -130,6 +130,21 @@ def test_datasets_without_an_end_or_too_large(monkeypatch: pytest.MonkeyPatch) -
     assert refusal(lambda: opened("dense", only_x)).key == "open.dataset_pairs"
     empty = refusal(lambda: opened("dense", dataset.take(0)))
     assert empty.key == "open.empty"
+
+
+def test_a_dataset_that_fails_is_one_sentence() -> None:
+    def samples() -> Iterator[Any]:
+        raise RuntimeError("no disk")
+
+    x, y = tf.TensorSpec((12,)), tf.TensorSpec((), tf.int32)
+    failing = tf.data.Dataset.from_generator(samples, output_signature=(x, y))
+    error = refusal(lambda: opened("dense", failing))
+    assert error.key == "open.dataset_fails"
+    assert "no disk" in str(error)
+
+
+def test_what_is_no_model() -> None:
+    assert refusal(lambda: open_workload(cast(Any, 42), None)).key == "open.model_kind"
 
 
 def test_equal_data_has_an_equal_digest() -> None:

@@ -108,6 +108,34 @@ def test_arguments_of_keras_2_alone_are_left_out(layer: keras.Layer, old: dict) 
     assert again.get_config() == config
 
 
+def test_a_tensor_that_keras_2_gives_by_name_is_one() -> None:
+    config = L.MultiHeadAttention(1, 2, name="attention").get_config()
+    link = ["x", 0, 0, {"value": ["x", 0, 0], "use_causal_mask": True}]
+    layers = [
+        {
+            "class_name": "InputLayer",
+            "config": {"batch_input_shape": [None, 4, 3], "name": "x"},
+            "name": "x",
+            "inbound_nodes": [],
+        },
+        {
+            "class_name": "MultiHeadAttention",
+            "config": config,
+            "name": "attention",
+            "inbound_nodes": [[link]],
+        },
+    ]
+    graph = {"layers": layers, "input_layers": [["x", 0, 0]]}
+    graph |= {"output_layers": [["attention", 0, 0]], "name": "old"}
+    given = {"class_name": "Functional", "config": graph}
+    model = keras.Model.from_config(translated(given, Path("old.h5"))["config"])
+    assert model.output_shape == (None, 4, 3)
+    x = np.random.default_rng(0).normal(size=(2, 4, 3))
+    x[1, :2] = x[0, :2]
+    first, second = np.asarray(model(x))[:, 1]
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
 def test_a_policy_of_keras_2_is_one_of_keras_3() -> None:
     policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
     given = {"class_name": "Dense", "config": {"units": 2, "dtype": policy}}
@@ -298,6 +326,15 @@ def test_models_without_anything_to_do_are_refused() -> None:
     assert refusal(lambda: check_model(small(L.ReLU()))).key == "open.no_kernels"
     empty = keras.Sequential([L.Dense(2)])
     assert refusal(lambda: check_model(empty)).key == "open.unbuilt"
+
+
+def test_a_model_that_takes_text_is_refused() -> None:
+    words = keras.Input((), dtype="string", name="words")
+    found = L.TextVectorization(vocabulary=["a", "b"], output_sequence_length=3)
+    y = L.Flatten()(L.Embedding(4, 2)(found(words)))
+    error = refusal(lambda: check_model(keras.Model(words, L.Dense(2)(y))))
+    assert error.key == "open.text_input"
+    assert error.values["name"] == "words"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,22 @@ def test_every_form_of_model_comes_back_bit_for_bit(name):
     assert said(again, x) == said(model, x)
 
 
+def test_what_a_lookup_has_learned_comes_back():
+    lookup = keras.layers.IntegerLookup(name="numbers_known")
+    numbers = np.random.default_rng(0).integers(4, 9, (20, 3))
+    lookup.adapt(numbers)
+    x = keras.Input((3,), dtype="int64", name="numbers")
+    y = keras.layers.Embedding(6, 2, name="table")(lookup(x))
+    y = keras.layers.Dense(2, name="head")(keras.layers.Flatten()(y))
+    workload = open_workload(keras.Model(x, y), None)
+    network = compressed(workload)
+    model = realize(workload, network)
+    content = pack(model, network, {})
+    expected = pytest.approx(len(content), rel=0.02, abs=12)
+    assert predicted(workload, network).value == expected
+    assert said(unpack(content)[0], numbers) == said(model, numbers)
+
+
 def test_what_is_taken_out_is_predicted_to_take_nothing(tmp_path):
     given = case("residual")
     workload = open_workload(given.model, given.data)

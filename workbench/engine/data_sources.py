@@ -7,7 +7,7 @@ several inputs ``x_test_NAME`` for each, and ``class_names``.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,7 @@ def _from_dataset(dataset: tf.data.Dataset, model: keras.Model, which: str) -> A
     batched = dataset if _is_batched(spec, model) else dataset.batch(256)
     parts: list[list[NDArray[Any]]] = []
     nbytes = 0
-    for element in batched:
+    for element in _elements(batched):
         arrays = [t.numpy() for t in keras.tree.flatten(element[:_NESTED])]
         nbytes += sum(array.nbytes for array in arrays)
         if nbytes > LARGEST_DATASET_BYTES:
@@ -219,6 +219,18 @@ def _from_dataset(dataset: tf.data.Dataset, model: keras.Model, which: str) -> A
         raise UserError("open.ragged", name="tf.data.Dataset") from error
     x, y = keras.tree.pack_sequence_as(spec[:_NESTED], whole)
     return _pair(x, y, model, which)
+
+
+def _elements(dataset: tf.data.Dataset) -> Iterator[Any]:
+    """What a dataset gives, code of the user's that runs in it included.
+
+    Raises:
+        UserError: If that fails.
+    """
+    try:
+        yield from dataset
+    except Exception as error:  # the user's code, or batches that do not fit
+        raise UserError("open.dataset_fails", reason=first_line(error)) from error
 
 
 def _is_batched(spec: Any, model: keras.Model) -> bool:

@@ -46,6 +46,7 @@ _MEANINGLESS = {
 }
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _LINK = 2
+_NAMED = 3
 _ENDS = ("input_layers", "output_layers")
 _MARKS = ("module", "registered_name", "build_config")
 _POLICIES = ("Policy", "PolicyV1")
@@ -121,7 +122,7 @@ def _translated_layer(name: str, inner: dict[str, Any]) -> dict[str, Any]:
         kept["threshold"] = kept.pop("theta")
     if isinstance(kept.get("layers"), list):
         kept["layers"] = [_unmarked(layer) for layer in kept["layers"]]
-    return _renumbered(kept) if set(_ENDS) <= set(kept) else kept
+    return _called(_renumbered(kept)) if set(_ENDS) <= set(kept) else kept
 
 
 def _refuse(entry: dict[str, Any], file: Path) -> None:
@@ -170,6 +171,43 @@ def _renumbered(graph: dict[str, Any]) -> dict[str, Any]:
         for key, value in ((key, _shifted(graph[key], chains)) for key in _ENDS)
     }
     return graph | {"layers": layers} | ends
+
+
+def _called(graph: dict[str, Any]) -> dict[str, Any]:
+    """A functional model whose calls with tensors by name are in the form of Keras 3.
+
+    In the old one, it takes an attention's ``value`` for a list of three constants.
+    """
+    names = {layer["name"] for layer in graph["layers"]}
+
+    def called(node: Any) -> Any:
+        # Files of the last versions may hold the new form.
+        is_old = isinstance(node, list) and node and len(node[0]) > _NAMED
+        named = node[0][_NAMED] if is_old else {}
+        if next(_links(named, names), None) is None:
+            return node
+        first = [_tensors(link, names) for link in node]
+        args = first if len(first) == 1 else [first]
+        return {"args": args, "kwargs": _tensors(named, names)}
+
+    layers = [
+        layer | {"inbound_nodes": [called(node) for node in layer["inbound_nodes"]]}
+        for layer in graph["layers"]
+    ]
+    return graph | {"layers": layers}
+
+
+def _tensors(value: Any, names: set[str]) -> Any:
+    """A value with every mention of a layer's call as Keras 3 writes a tensor."""
+    if _is_link(value, names):
+        # Only where it comes from counts.
+        about = {"shape": [None], "dtype": "float32", "keras_history": value[:_NAMED]}
+        return {"class_name": "__keras_tensor__", "config": about}
+    if isinstance(value, list):
+        return [_tensors(entry, names) for entry in value]
+    if isinstance(value, dict):
+        return {key: _tensors(entry, names) for key, entry in value.items()}
+    return value
 
 
 def _is_link(value: Any, names: set[str]) -> bool:

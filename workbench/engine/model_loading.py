@@ -67,9 +67,12 @@ def check_model(model: keras.Model) -> None:
     """Refuse a model that there is nothing to do with.
 
     Raises:
-        UserError: If it is not built, owns no kernel, has a name that TensorFlow does
-            not run, or a weight is not finite.
+        UserError: If it is not built, takes text, owns no kernel, has a name that
+            TensorFlow does not run, or a weight is not finite.
     """
+    for tensor in getattr(model, "inputs", None) or ():
+        if tensor.dtype == "string":
+            raise UserError("open.text_input", name=tensor.name)
     names = (layer.name for layer in layers(model).values())
     bad = [] if _MODEL_NAME.fullmatch(model.name) else [model.name]
     bad += [name for name in names if not _NAME.fullmatch(name)]

@@ -205,6 +205,8 @@ def _model(
 ) -> tuple[keras.Model, str, int | None]:
     if isinstance(model, keras.Model):
         return model, model.name, None
+    if not isinstance(model, str | Path):
+        raise UserError("open.model_kind", received=type(model).__name__)
     file = Path(model)
     opened = load_model(file, custom_objects=custom_objects, trust_code=trust_code)
     return opened, file.stem, file.stat().st_size

@@ -7,6 +7,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from workbench.core.bitstream import Place, check_size, decode, encode
 from workbench.core.coded import stream_bytes
 from workbench.core.errors import UserError
@@ -18,7 +20,7 @@ from workbench.core.store import write_atomic
 from workbench.core.symbols import leaves
 from workbench.core.tensor import CompressedTensor
 from workbench.export.artifact import Artifact, ExportJob, Note, checks, exporters
-from workbench.export.wbz_file import check_config, opened, packed
+from workbench.export.wbz_file import check_config, entries, opened, packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,7 +205,26 @@ def _config(model: keras.Model) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    _fill_vocabularies(config, model)
     return {key: value for key, value in config.items() if key != "compile_config"}
+
+
+def _fill_vocabularies(config: dict[str, Any], model: keras.Model) -> None:
+    """Write down what lookups know by `adapt`, which Keras keeps in a file beside."""
+    from workbench.engine.layers import layers
+
+    known = {
+        layer.name: layer
+        for layer in layers(model).values()
+        if hasattr(layer, "get_vocabulary")
+    }
+    for entry in entries(config) if known else ():
+        inner = entry.get("config")
+        if not isinstance(inner, dict) or inner.get("name") not in known:
+            continue
+        if inner.get("vocabulary") is None:
+            words = known[inner["name"]].get_vocabulary(include_special_tokens=False)
+            inner["vocabulary"] = np.array(words).tolist()
 
 
 def _place(variable: Any) -> Place:

@@ -131,7 +131,7 @@ def check_config(config: object, known: Container[str]) -> None:
     Raises:
         UserError: If it does.
     """
-    for entry in _entries(config):
+    for entry in entries(config):
         name = str(entry.get("class_name", "")).rpartition(">")[2]
         if name in {"Lambda", "__lambda__", "TFSMLayer"}:
             raise UserError("size.code")
@@ -141,7 +141,8 @@ def check_config(config: object, known: Container[str]) -> None:
             raise UserError("size.unknown", name=name)
 
 
-def _entries(config: object) -> Iterator[Json]:
+def entries(config: object) -> Iterator[Json]:
+    """Every object with named fields in a configuration."""
     waiting = [config]
     while waiting:
         entry = waiting.pop()
