@@ -132,14 +132,14 @@ def _configuration(is_local: bool) -> Config:
         prelaunch_hook=_give_xsrf_token,
     )
     config.MappingKernelManager = Config(
-        cull_idle_timeout=IDLE_SECONDS, cull_interval=60, cull_connected=False
-    )
-    config.KernelManager = Config(
-        client_factory="workbench.frontend.ready_client.ReadyClient"
+        cull_idle_timeout=IDLE_SECONDS,
+        cull_interval=60,
+        cull_connected=False,
+        kernel_manager_class="workbench.frontend.page_kernels.PageKernelManager",
     )
     if zmq.has("curve"):
         # Or each kernel warns in the terminal that others may listen.
-        config.KernelManager.transport_encryption = "auto"
+        config.KernelManager = Config(transport_encryption="auto")
     # Another site's name that resolves to this machine is not this machine's name.
     config.Voila = Config(
         tornado_settings={

@@ -1,26 +1,25 @@
-"""A kernel is taken for ready when it answers, and then it runs cells."""
+"""A page's kernel: ready when it answers, without a debugger, running cells."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from traitlets.utils.importstring import import_item
 
+from workbench.frontend.page_kernels import PageKernelManager
 from workbench.frontend.ready_client import ReadyClient
 from workbench.frontend.voila_server import _configuration
 
 
-def manager() -> AsyncKernelManager:
-    return AsyncKernelManager(config=_configuration(is_local=True))
-
-
 @asynccontextmanager
-async def started() -> AsyncIterator[tuple[AsyncKernelManager, ReadyClient]]:
+async def started() -> AsyncIterator[tuple[Any, ReadyClient]]:
     """A kernel, and a client that listens to it."""
-    kernel = manager()
+    kernel: Any = PageKernelManager(config=_configuration(is_local=True))
     await kernel.start_kernel()
     client = kernel.client()
     assert isinstance(client, ReadyClient)
@@ -34,7 +33,8 @@ async def started() -> AsyncIterator[tuple[AsyncKernelManager, ReadyClient]]:
 
 
 def test_a_kernel_that_is_ready_runs_every_cell() -> None:
-    notebook = new_notebook(cells=[new_code_cell(f"{n} + 1") for n in range(2)])
+    texts = ("1 + 1", "import sys; sys.modules['debugpy'], sys.path[:1]")
+    notebook = new_notebook(cells=[new_code_cell(text) for text in texts])
 
     async def scene() -> None:
         async with started() as (kernel, client):
@@ -45,8 +45,15 @@ def test_a_kernel_that_is_ready_runs_every_cell() -> None:
                 await executor.async_execute_cell(cell, at)
 
     asyncio.run(scene())
-    texts = [cell.outputs[0].data["text/plain"] for cell in notebook.cells]
-    assert texts == ["1", "2"]
+    said = [cell.outputs[0].data["text/plain"] for cell in notebook.cells]
+    assert said[0] == "2"
+    assert said[1].startswith("(None, ")
+    assert str(Path.cwd()) not in said[1]
+
+
+def test_the_server_starts_kernels_so() -> None:
+    manager = _configuration(is_local=True).MappingKernelManager.kernel_manager_class
+    assert import_item(manager) is PageKernelManager
 
 
 def test_a_kernel_that_has_died_is_not_waited_for() -> None:
