@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
 
+# What kernels see of a large model takes several times its weights.
+AT_ONCE_BYTES = 2**26
+
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
@@ -116,20 +119,63 @@ def _opening(session: Session, task: Task) -> Iterator[Delivery]:
         else:
             yield lambda: session.calibrated(calibrator.seen)
             give_back()
-            yield from _seeing(session, task)
-            give_back()
+            yield from _seeing(session, task, most=AT_ONCE_BYTES)
     yield session.saying("")
 
 
-def _seeing(session: Session, task: Task) -> Iterator[Delivery]:
-    """Find out what every kernel sees, for the repairs."""
+def ask(session: Session) -> None:
+    """Find out once what the recipe asks for: what kernels see, how the loss hangs."""
+    recipe = session.recipe
+    if session.waits_to_see and (recipe.has_repairs or recipe.needs_slopes):
+        see(session)
+    if session.is_seen and not session.is_sloped and recipe.needs_slopes:
+        session.is_sloped = True
+        session.task = session.lanes.submit(
+            "session.sloping", lambda task: sloping(session, task)
+        )
+
+
+def see(session: Session) -> None:
+    """Find out what every kernel sees, on the task lane, unless that is known."""
+    session.waits_to_see = False
+    if not session.is_seen:
+        session.task = session.lanes.submit(
+            "session.calibrating", lambda task: seeing(session, task)
+        )
+
+
+def seeing(session: Session, task: Task) -> Iterator[Delivery]:
+    """Find out what every kernel sees, for the repairs, unless that is known."""
+    if session.can_train and not session.is_seen:
+        yield session.saying("session.calibrating")
+        yield from _seeing(session, task)
+        yield session.saying("")
+
+
+def _seeing(
+    session: Session, task: Task, most: int | None = None
+) -> Iterator[Delivery]:
+    """The same; where it takes more bytes than `most`, once a recipe asks for it."""
+    from workbench.engine.give_back import give_back
     from workbench.engine.moments import MomentCalibrator
 
     moments = MomentCalibrator(session.workload)
+    if most is not None and moments.nbytes > most:
+        yield lambda: _wait(session)
+        return
     for _ in moments.run(seed=session.recipe.seed):
         if task.is_cancelled:
             return
-    yield lambda: session.repairable(moments.sites)
+    sites = moments.sites
+    del moments
+    give_back()
+    yield lambda: session.repairable(sites)
+
+
+def _wait(session: Session) -> None:
+    """Leave it until a recipe asks, which it may do already."""
+    session.waits_to_see = True
+    ask(session)
 
 
 def sloping(session: Session, task: Task) -> Iterator[Delivery]:

@@ -50,6 +50,9 @@ class Session(EditedState):
 
     Attributes:
         drawn: Set by the page once it shows the model.
+        is_seen: Whether it is known what every kernel sees.
+        is_sloped: Whether it was asked for how the loss hangs on channels.
+        waits_to_see: Whether what kernels see is found out once a recipe asks.
 
     Raises:
         UserError: If the model's file cannot be read.
@@ -80,6 +83,7 @@ class Session(EditedState):
         self.origin: Origin | None = None
         self.inputs: CompressedInputs | None = None
         self._is_unbinned = False
+        self.is_seen = self.is_sloped = self.waits_to_see = False
         self.task: Task | None = None
         self._training: Task | None = None
         self.lanes = Lanes(self._fail, _running_loop())
@@ -205,7 +209,7 @@ class Session(EditedState):
         """Compress for the present recipe and measure, on the preview lane."""
         if not self.digests:
             return  # The model is not read yet; what reads it previews it.
-        self._ask_slopes()
+        opening.ask(self)
         recipe = self.recipe
         self.lanes.wish("before", lambda: jobs.preview(self, recipe))
 
@@ -216,6 +220,7 @@ class Session(EditedState):
         """
         if not self.is_surveying:
             self.is_surveying = True
+            opening.see(self)
             self.task = self.lanes.submit(
                 "wish.waiting", lambda task: deciding.surveying(self, task)
             )
@@ -254,7 +259,7 @@ class Session(EditedState):
     def repairable(self, sites: tuple[Site, ...]) -> None:
         """Take over what every kernel sees; for deliveries."""
         self.sites = sites
-        self._is_seen = True
+        self.is_seen = True
         if self.recipe.has_repairs or self.recipe.needs_slopes:
             self.preview()
 
@@ -276,14 +281,6 @@ class Session(EditedState):
         if visit.kind == "after":
             self.remember()
 
-    def _ask_slopes(self) -> None:
-        """Find out once how the loss hangs on channels, where a recipe asks for it."""
-        if self._is_seen and not self._is_sloped and self.recipe.needs_slopes:
-            self._is_sloped = True
-            self.task = self.lanes.submit(
-                "session.sloping", lambda task: opening.sloping(self, task)
-            )
-
     def _take(self, kernels: opening.Kernels) -> None:
         """Take over the kernels; what was made of other ones is forgotten."""
         is_new = kernels.digests != self.digests
@@ -297,7 +294,7 @@ class Session(EditedState):
         self.other_parameters = kernels.other_parameters
         self.original_sizes = kernels.sizes
         self.set(sites=kernels.sites, weights=dict(kernels.weights))
-        self._is_seen = self._is_sloped = False
+        self.is_seen = self.is_sloped = self.waits_to_see = False
         self._is_unbinned = self._is_unbinned or is_new
 
 

@@ -218,3 +218,10 @@ def test_where_room_is_short_the_widest_kernel_is_left_out(monkeypatch):
     assert found[path].gram is not None
     assert found["last/kernel"].gram is None
     assert found["last/kernel"].unseen == "repair.too_wide"
+
+
+@pytest.mark.parametrize("name", ["conv", "dense", "lstm"])
+def test_what_they_will_take_is_known_beforehand(name):
+    workload, _ = opened(name)
+    grams = [site.gram for site in seen(workload).values() if site.gram is not None]
+    assert MomentCalibrator(workload).nbytes >= sum(g.moments.nbytes for g in grams) > 0

@@ -62,7 +62,13 @@ class MomentCalibrator:
         if workload.data.train is None:
             raise UserError("evaluate.no_training_data")
         self._workload, self._train = workload, workload.data.train
+        self._plan = _Plan.of(workload.sites)
         self.sites = workload.sites
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all moments."""
+        return self._plan.nbytes
 
     def run(
         self, samples: int | None = None, seed: int = 0
@@ -77,7 +83,7 @@ class MomentCalibrator:
         Yields:
             Progress from 0 to 1.
         """
-        watching = _Watching(self._workload, self._train.x)
+        watching = _Watching(self._workload, self._plan, self._train.x)
         if samples is None:
             samples = samples_for(_WORK, _FEWEST, SAMPLES, watching.cost.work)
         batches = self._train.drawn(samples, watching.rows, seed)
@@ -88,6 +94,40 @@ class MomentCalibrator:
         yield 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Which kernels to look at.
+
+    Attributes:
+        taken: Their paths.
+        unseen: Text key of why, for those that are left out.
+        nbytes: Memory of all moments.
+    """
+
+    taken: tuple[str, ...]
+    unseen: Mapping[str, str]
+    nbytes: int
+
+    @classmethod
+    def of(cls, sites: Sequence[Site]) -> _Plan:
+        """The narrow ones first: many of them take the room of a wide one."""
+        taken: list[str] = []
+        unseen: dict[str, str] = {}
+        room = BYTES
+        treated = [site for site in sites if site.can]
+        for site in sorted(treated, key=lambda site: Layout.of(site).inputs_count):
+            if site.kind == "embedding":
+                unseen[site.path] = "repair.looked_up"
+                continue
+            nbytes = 4 * Layout.of(site).inputs_count ** 2
+            if nbytes > min(room, WIDEST_BYTES):
+                unseen[site.path] = "repair.too_wide"
+                continue
+            room -= nbytes
+            taken.append(site.path)
+        return cls(tuple(taken), unseen, BYTES - room)
+
+
 class _Watching:
     """A copy of the original whose kernels tell what they see.
 
@@ -96,31 +136,22 @@ class _Watching:
         rows: Samples to add at once.
     """
 
-    def __init__(self, workload: Workload, x: Sequence[NDArray[Any]]) -> None:
+    def __init__(
+        self, workload: Workload, plan: _Plan, x: Sequence[NDArray[Any]]
+    ) -> None:
         self._model = clone(workload.model)
         self._others = workload.others
         self._norms = norm_behind(workload.model)
         self._biases: dict[str, Bias] = {}
-        self._unseen: dict[str, str] = {}
+        self._unseen = plan.unseen
         # Variables of the graph: in NumPy all would be there twice for each batch, and
         # together they may be several times as large as the weights.
         self._sums: dict[str, _Sums] = {}
         self._passing: dict[str, list[tf.Tensor]] = {}
         taking: dict[str, dict[str, str]] = {}
-        room = BYTES
-        treated = [site for site in workload.sites if site.can]
-        # The narrow ones first: many of them take the room of a wide one.
-        for site in sorted(treated, key=lambda site: Layout.of(site).inputs_count):
-            if site.kind == "embedding":
-                self._unseen[site.path] = "repair.looked_up"
-                continue
-            address, _, name = site.path.rpartition("/")
-            nbytes = 4 * Layout.of(site).inputs_count ** 2
-            if nbytes > min(room, WIDEST_BYTES):
-                self._unseen[site.path] = "repair.too_wide"
-                continue
-            room -= nbytes
-            taking.setdefault(address, {})[name] = site.path
+        for path in plan.taken:
+            address, _, name = path.rpartition("/")
+            taking.setdefault(address, {})[name] = path
         found = layers(self._model)
         for address, names in taking.items():
             if address in found:
