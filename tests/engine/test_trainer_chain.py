@@ -1,5 +1,6 @@
 """Every form of model is retrained, with masks, grids and activations held."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from workbench.core.codes import Affine
 from workbench.core.compress import compress
 from workbench.core.recipe import Choice, Plan, Recipe, Retraining
 from workbench.engine.layers import variables
+from workbench.engine.slopes import SlopeCalibrator
 from workbench.engine.trainer import Trainer
 from workbench.engine.workload import open_workload
 
@@ -56,3 +58,20 @@ def test_every_form_of_model_is_retrained(name):
             is_same = result.digests[path] == network.digests[path]
             assert is_same == (id(variable) not in trained)
     assert set(result.others or ()) == set(workload.others)
+
+
+def test_an_output_in_a_dictionary_is_trained_as_itself():
+    given = case("conv1d")
+    model = given.model
+    named = keras.Model(model.input, {"answer": model.output})
+    scores = []
+    for form in (model, named):
+        loss = "sparse_categorical_crossentropy"
+        workload = open_workload(form, given.data, loss=loss)
+        sites, weights, digests = workload.sites, workload.weights, workload.digests
+        network = compress(sites, weights, PRUNED, digests=digests)
+        *_, last = Trainer(workload).run(network, QUICK, recipe=PRUNED)
+        assert last.best is not None
+        scores.append((last.loss, last.best.validation))
+        assert [*SlopeCalibrator(workload, sites).run()]
+    assert scores[0] == pytest.approx(scores[1])

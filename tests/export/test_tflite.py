@@ -168,13 +168,14 @@ def test_a_recurrent_file_holds_the_integers_of_the_simulation(tmp_path: Path) -
         assert any(same_values(tensor.dense, v) for v in values)
 
 
-def test_a_model_of_fewer_bits_becomes_a_file_of_the_same_integers(
+def test_a_model_of_other_bits_becomes_a_file_of_the_same_integers(
     tmp_path: Path,
 ) -> None:
     data = case("gru").data
     x = keras.Input((6, 4))
     y = L.GRU(4, dtype="mixed_float16", name="gru")(x)
     y = L.Dense(5, "relu", dtype="float16", name="hidden")(y)
+    y = L.Dense(5, "relu", dtype="float64", name="wide")(y)
     y = L.Dense(3, "softmax", dtype="bfloat16", name="head")(y)
     workload = open_workload(keras.Model(x, y), data)
     wish = Recipe((Plan("*", (Choice.of("uniform", bits=8),)),))

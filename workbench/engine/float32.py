@@ -9,7 +9,7 @@ import tensorflow as tf
 if TYPE_CHECKING:
     import keras
 
-_HALVES = frozenset({"float16", "bfloat16"})
+_OTHERS = frozenset({"float16", "bfloat16", "float64"})
 
 
 def widen(model: keras.Model) -> None:
@@ -22,7 +22,7 @@ def widen(model: keras.Model) -> None:
     for layer in model._flatten_layers(include_self=True, recursive=True):
         layer.dtype_policy = "float32"
     for variable in model.variables:
-        if variable.dtype in _HALVES:
+        if variable.dtype in _OTHERS:
             values = tf.cast(variable.value, tf.float32)
             variable._dtype = "float32"
             variable._initialize(values)

@@ -134,6 +134,12 @@ def pack(model: keras.Model, arrays: Sequence[Any]) -> Any:
     return arrays[0] if len(arrays) == 1 else list(arrays)
 
 
+def unpacked(outputs: Any) -> Any:
+    """What a model gives, however it is held: the output alone, or a list of them."""
+    flat = keras.tree.flatten(outputs)
+    return flat[0] if len(flat) == 1 else flat
+
+
 def values_of(tensor: Any) -> NDArray[Any]:
     """The values of a variable or tensor, in its own memory and not to be written to.
 
