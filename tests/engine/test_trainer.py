@@ -1,94 +1,25 @@
-from typing import Any
+"""Retraining holds masks, grids and frozen layers, and gives back what it measured."""
 
 import keras
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from workbench.core.affine import Grid, grid_between
+from tests.engine.training import (
+    MANY,
+    best,
+    fitted,
+    mask,
+    net,
+    network_of,
+    others,
+    recipe_of,
+    retrain,
+    workload_of,
+)
+from workbench.core.affine import grid_between
 from workbench.core.codes import Affine
-from workbench.core.compress import compress
-from workbench.core.errors import UserError
-from workbench.core.measurement import Progress, Retrained
-from workbench.core.network import Network
-from workbench.core.recipe import Choice, Plan, Recipe, Retraining
-from workbench.core.tensor import CompressedTensor
+from workbench.core.recipe import Plan, Recipe, Retraining
 from workbench.engine.layers import variables
-from workbench.engine.trainer import Trainer
-from workbench.engine.workload import Workload, open_workload
-
-L = keras.layers
-QUICK = Retraining(epochs=2, learning_rate=0.01, batch_size=16)
-MANY = Retraining(epochs=8, learning_rate=0.02, batch_size=16)
-
-
-def blobs(samples):
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, 3, samples).astype(np.int32)
-    x = rng.normal(size=(samples, 6)).astype(np.float32)
-    x[np.arange(samples), y] += 4
-    return x, y
-
-
-def net(trainable=True):
-    keras.utils.set_random_seed(1)
-    given = keras.Input((6,), name="given")
-    x = L.Dense(8, name="first", trainable=trainable, kernel_regularizer="l2")(given)
-    x = L.BatchNormalization(name="norm")(x)
-    x = L.Dropout(0.2)(L.ReLU(activity_regularizer=keras.regularizers.L2(1e-4))(x))
-    return keras.Model(given, L.Dense(3, "softmax", name="last")(x))
-
-
-def fitted(model):
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.optimizer.learning_rate = 0.02
-    model.fit(*blobs(160), batch_size=16, epochs=8, verbose=0)
-    return model
-
-
-def workload_of(model, **options):
-    x, y = blobs(192)
-    return open_workload(model, (x[:160], y[:160], x[160:], y[160:]), **options)
-
-
-def recipe_of(sparsity=0.5, **quantizer):
-    steps = [Choice.of("magnitude", sparsity=sparsity, scope="tensor")]
-    if quantizer:
-        steps.append(Choice.of("uniform", **quantizer))
-    return Recipe((Plan("*", tuple(steps)),))
-
-
-def network_of(workload: Workload, recipe: Recipe, **options: Any) -> Network:
-    digests = workload.digests
-    return compress(
-        workload.sites, workload.weights, recipe, digests=digests, **options
-    )
-
-
-def retrain(
-    workload: Workload,
-    recipe: Recipe,
-    retraining: Retraining = QUICK,
-    activations: dict[str, Grid] | None = None,
-    **options: Any,
-) -> list[Progress]:
-    network = network_of(workload, recipe, activations=activations)
-    return list(Trainer(workload).run(network, retraining, recipe=recipe, **options))
-
-
-def best(said: list[Progress]) -> Retrained:
-    assert said[-1].best is not None
-    return said[-1].best
-
-
-def mask(tensor: CompressedTensor) -> NDArray[np.bool_]:
-    assert tensor.mask is not None
-    return tensor.mask
-
-
-def others(retrained: Retrained) -> Any:
-    assert retrained.network.others is not None
-    return retrained.network.others
 
 
 def at_once() -> bool:
@@ -204,18 +135,6 @@ def test_a_second_retraining_takes_new_masks_and_widths(workload):
         assert second.tensors[path].bits == 3
 
 
-def test_frozen_layers_keep_their_compressed_weights():
-    workload = workload_of(net(trainable=False))
-    before = network_of(workload, recipe_of(bits=4))
-    after = best(retrain(workload, recipe_of(bits=4)))
-    frozen, free = "first/kernel", "last/kernel"
-    now = {path: after.network.tensors[path].dense for path in (frozen, free)}
-    assert np.array_equal(now[frozen], before.tensors[frozen].dense)
-    assert not np.array_equal(now[free], before.tensors[free].dense)
-    assert after.network.digests[frozen] == before.digests[frozen]
-    assert np.array_equal(others(after)["first/bias"], workload.others["first/bias"])
-
-
 def test_untreated_kernels_train_normally(workload):
     recipe = Recipe((Plan("last/*", recipe_of(bits=4).plans[0].steps),))
     after = best(retrain(workload, recipe))
@@ -245,61 +164,6 @@ def test_quantized_activations_are_trained_through_and_kept(workload):
     assert coarse.network.digest != plain.network.digest
     kernel = "first/kernel"
     assert not np.array_equal(coarse.kernels[kernel], plain.kernels[kernel])
-
-
-def test_any_loss_and_metric():
-    keras.utils.set_random_seed(1)
-    given = keras.Input((6,))
-    model = keras.Model(given, L.Dense(1, name="out")(L.Dense(4, "tanh")(given)))
-    x, _ = blobs(96)
-    y = x[:, :1] - x[:, 1:2]
-    workload = open_workload(
-        model,
-        (x, y, x, y),
-        metric=lambda y_true, y_pred: np.abs(y_true - y_pred)[:, 0],
-        higher_is_better=False,
-        loss="mse",
-    )
-    said = retrain(workload, recipe_of(0.3, bits=6), MANY)
-    scores = [p.validation for p in said if p.validation is not None]
-    assert best(said).validation == min(scores)
-    assert scores[-1] < scores[0]
-
-
-def test_tiny_data_is_enough():
-    x, y = blobs(3)
-    workload = open_workload(net(), (x, y, x, y))
-    assert retrain(workload, recipe_of())[-1].steps == 1
-
-
-def test_embeddings_have_sparse_gradients():
-    given = keras.Input((5,), dtype="int32")
-    x = L.GlobalAveragePooling1D()(L.Embedding(7, 4, name="table")(given))
-    model = keras.Model(given, L.Dense(3, "softmax")(x))
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 7, (64, 5)), rng.integers(0, 3, 64)
-    workload = open_workload(model, (x, y, x, y))
-    table = best(retrain(workload, recipe_of(bits=4))).network.tensors[
-        "table/embeddings"
-    ]
-    assert not table.dense[~mask(table)].any()
-    assert table.dense.any()
-
-
-def test_without_training_data_there_is_no_retraining():
-    x, y = blobs(32)
-    workload = open_workload(net(), (x, y))
-    with pytest.raises(UserError, match="needs training samples"):
-        retrain(workload, recipe_of())
-
-
-def test_a_loss_that_is_no_number_is_said():
-    def broken(_, said):
-        return keras.ops.log(keras.ops.full_like(said, -1))
-
-    workload = workload_of(net(), loss=broken)
-    with pytest.raises(UserError, match="finite number"):
-        retrain(workload, recipe_of())
 
 
 def test_the_start_stands_where_every_epoch_is_far_worse(workload):

@@ -1,0 +1,88 @@
+"""Retraining of other models: frozen layers, embeddings, any loss, few data, none."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.engine.training import (
+    MANY,
+    L,
+    best,
+    blobs,
+    mask,
+    net,
+    network_of,
+    others,
+    recipe_of,
+    retrain,
+    workload_of,
+)
+from workbench.core.errors import UserError
+from workbench.engine.workload import open_workload
+
+
+def test_frozen_layers_keep_their_compressed_weights():
+    workload = workload_of(net(trainable=False))
+    before = network_of(workload, recipe_of(bits=4))
+    after = best(retrain(workload, recipe_of(bits=4)))
+    frozen, free = "first/kernel", "last/kernel"
+    now = {path: after.network.tensors[path].dense for path in (frozen, free)}
+    assert np.array_equal(now[frozen], before.tensors[frozen].dense)
+    assert not np.array_equal(now[free], before.tensors[free].dense)
+    assert after.network.digests[frozen] == before.digests[frozen]
+    assert np.array_equal(others(after)["first/bias"], workload.others["first/bias"])
+
+
+def test_any_loss_and_metric():
+    keras.utils.set_random_seed(1)
+    given = keras.Input((6,))
+    model = keras.Model(given, L.Dense(1, name="out")(L.Dense(4, "tanh")(given)))
+    x, _ = blobs(96)
+    y = x[:, :1] - x[:, 1:2]
+    workload = open_workload(
+        model,
+        (x, y, x, y),
+        metric=lambda y_true, y_pred: np.abs(y_true - y_pred)[:, 0],
+        higher_is_better=False,
+        loss="mse",
+    )
+    said = retrain(workload, recipe_of(0.3, bits=6), MANY)
+    scores = [p.validation for p in said if p.validation is not None]
+    assert best(said).validation == min(scores)
+    assert scores[-1] < scores[0]
+
+
+def test_tiny_data_is_enough():
+    x, y = blobs(3)
+    workload = open_workload(net(), (x, y, x, y))
+    assert retrain(workload, recipe_of())[-1].steps == 1
+
+
+def test_embeddings_have_sparse_gradients():
+    given = keras.Input((5,), dtype="int32")
+    x = L.GlobalAveragePooling1D()(L.Embedding(7, 4, name="table")(given))
+    model = keras.Model(given, L.Dense(3, "softmax")(x))
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 7, (64, 5)), rng.integers(0, 3, 64)
+    workload = open_workload(model, (x, y, x, y))
+    table = best(retrain(workload, recipe_of(bits=4))).network.tensors[
+        "table/embeddings"
+    ]
+    assert not table.dense[~mask(table)].any()
+    assert table.dense.any()
+
+
+def test_without_training_data_there_is_no_retraining():
+    x, y = blobs(32)
+    workload = open_workload(net(), (x, y))
+    with pytest.raises(UserError, match="needs training samples"):
+        retrain(workload, recipe_of())
+
+
+def test_a_loss_that_is_no_number_is_said():
+    def broken(_, said):
+        return keras.ops.log(keras.ops.full_like(said, -1))
+
+    workload = workload_of(net(), loss=broken)
+    with pytest.raises(UserError, match="finite number"):
+        retrain(workload, recipe_of())
