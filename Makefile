@@ -27,13 +27,14 @@ lab: .venv/run.stamp
 
 setup: .venv/dev.stamp
 
-# A failed check does not hide the next one; pytest has the last word.
+# A failed check hides nothing: the checks run beside the tests and are told after them.
 test: .venv/dev.stamp
 	@CHROMIUM=$$(.ci/browser $(bin)/python) || exit 1; export CHROMIUM; \
 	status=0; \
-	$(MAKE) --no-print-directory lint || status=1; \
+	$(MAKE) --no-print-directory lint > .venv/lint.log 2>&1 & checks=$$!; \
 	$(bin)/python -m pytest --numprocesses auto --maxprocesses 4 \
 	    --dist loadgroup --no-loadscope-reorder || status=1; \
+	wait $$checks || { status=1; cat .venv/lint.log; }; \
 	exit $$status
 
 # Ten gigabytes of environments and an hour. make peers ARGS="--only tfmot --models cnn
