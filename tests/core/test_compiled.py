@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,22 @@ def test_loops_that_call_each_other_are_compiled_together():
     assert hasattr(_sum_of_squares, "py_func")
     assert hasattr(_square, "py_func")
     assert first(np.arange(3.0)) == 5.0
+
+
+def test_no_loop_has_a_compiled_name_before_all_have_one():
+    names: dict[str, Any] = {}
+    exec("def outer(): return inner()\n\ndef inner(): return 3", names)
+    seen: list[bool] = []
+
+    class Watched(Loop):
+        def compiled(self) -> Any:
+            seen.append(all(isinstance(names[n], Loop) for n in ("outer", "inner")))
+            return self._function
+
+    for name in ("outer", "inner"):
+        names[name] = Watched(names[name], {})
+    assert names["outer"]() == 3
+    assert seen == [True, True]
 
 
 def test_nothing_is_compiled_for_a_look_at_weights():

@@ -47,9 +47,14 @@ class Loop:
 
 
 def _compile(names: dict[str, Any]) -> None:
-    for name, loop in tuple(names.items()):
-        if isinstance(loop, Loop):
-            names[name] = loop.compiled()
+    made = {
+        name: loop.compiled()
+        for name, loop in tuple(names.items())
+        if isinstance(loop, Loop)
+    }
+    # At once: what another thread calls meanwhile, and what that calls in turn, are
+    # either all compiled or not. Numba never forgets a failure.
+    names.update(made)
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Loop]:
