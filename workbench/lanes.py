@@ -11,16 +11,13 @@ command line and the tests use them.
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import asyncio
 
 Delivery = Callable[[], None]
 Job = Callable[[], Iterator[Delivery]]
@@ -193,3 +190,11 @@ class Task:
     def is_cancelled(self) -> bool:
         """Whether it was asked to stop."""
         return self._cancelled.is_set()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread; None without one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

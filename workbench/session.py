@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from workbench.core.history import Visit, visited
 from workbench.core.model_file import glance
 from workbench.core.recipe import Recipe, Retraining
 from workbench.edited import EditedState
-from workbench.lanes import Lanes
+from workbench.lanes import Lanes, running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,7 +85,7 @@ class Session(EditedState):
         self.is_seen = self.is_sloped = self.waits_to_see = False
         self.task: Task | None = None
         self._training: Task | None = None
-        self.lanes = Lanes(self._fail, _running_loop())
+        self.lanes = Lanes(self._fail, running_loop())
         self.patience_s = 0.0 if self.lanes.is_inline else patience_s
         is_file = isinstance(self.model, str | Path)
         first = glance(Path(self.model)) if is_file else None
@@ -296,10 +295,3 @@ class Session(EditedState):
         self.set(sites=kernels.sites, weights=dict(kernels.weights))
         self.is_seen = self.is_sloped = self.waits_to_see = False
         self._is_unbinned = self._is_unbinned or is_new
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
