@@ -18,6 +18,7 @@ from tests.engine.training import (
     workload_of,
 )
 from workbench.core.errors import UserError
+from workbench.core.recipe import Recipe
 from workbench.engine.workload import open_workload
 
 
@@ -86,3 +87,14 @@ def test_a_loss_that_is_no_number_is_said():
     workload = workload_of(net(), loss=broken)
     with pytest.raises(UserError, match="finite number"):
         retrain(workload, recipe_of())
+
+
+def test_a_model_that_gives_no_number_is_said_before_a_rate_is_blamed():
+    given = keras.Input((6,))
+    below_zero = L.Dense(1, "sigmoid", name="last")(given) - 2
+    model = keras.Model(given, keras.ops.log(below_zero))
+    x, _ = blobs(48)
+    workload = open_workload(model, (x, x[:, :1], x, x[:, :1]), loss="mse")
+    with pytest.raises(UserError) as raised:
+        retrain(workload, Recipe())
+    assert raised.value.key == "train.no_number"

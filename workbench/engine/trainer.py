@@ -79,7 +79,7 @@ class Trainer:
 
         Raises:
             UserError: If there are no training samples or no loss; later, if the loss
-                is no number any more.
+                is no number, before any step or any more.
         """
         train, loss = self._workload.data.train, self._workload.loss
         if train is None:
@@ -185,6 +185,8 @@ class _Run:
         losses, outputs = self._loop.steps(
             tuple(part[order] for part in train.x), y, taught, rates
         )
+        if is_first and not np.isfinite(losses[0]):
+            raise UserError("train.no_number")
         if not np.isfinite(losses).all():
             raise UserError("train.diverged", rate=self._wish.retraining.learning_rate)
         self._pace.trained(len(order), time.monotonic() - began, is_first=is_first)
