@@ -98,3 +98,12 @@ def test_a_model_that_gives_no_number_is_said_before_a_rate_is_blamed():
     with pytest.raises(UserError) as raised:
         retrain(workload, Recipe())
     assert raised.value.key == "train.no_number"
+
+
+def test_a_loss_that_does_not_fit_is_said_in_its_own_words():
+    x, y = blobs(48)
+    workload = open_workload(net(), (x, y, x, y), loss="mse")
+    with pytest.raises(UserError) as raised:
+        retrain(workload, Recipe())
+    assert raised.value.key == "train.loss_misfits"
+    assert "\n" not in str(raised.value)

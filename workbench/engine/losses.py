@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 
 from workbench.core.errors import UserError
 from workbench.engine.metrics import AbsoluteError
 from workbench.engine.user_code import load_function
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from workbench.engine.labels import Answers
     from workbench.engine.metrics import Metric
 
@@ -46,6 +49,24 @@ def loss_of(model: keras.Model, wish: str | Loss | None) -> Loss | None:
     if ".py:" in wish:
         return load_function(wish)
     return _named(wish)
+
+
+def check_loss(loss: Loss, y: NDArray[Any], outputs: Any) -> None:
+    """Try a loss on some samples, since what it says of misfits it says at length.
+
+    Args:
+        loss: The loss.
+        y: Labels, samples first.
+        outputs: What the model says of the samples.
+
+    Raises:
+        UserError: If the loss does not take them.
+    """
+    try:
+        loss(y, outputs)
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError("train.loss_misfits", reason=reason) from error
 
 
 def is_of_numbers(loss: Loss | None) -> bool:

@@ -14,6 +14,7 @@ from workbench.core.errors import UserError
 from workbench.core.measurement import Progress, Retrained
 from workbench.engine import schedule
 from workbench.engine.adam import corrected
+from workbench.engine.losses import check_loss
 from workbench.engine.pace import Pace
 from workbench.engine.prediction import Predictor
 from workbench.engine.student import Student
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SAY_S = 0.1
 SCORED_AT_ONCE = (64, 512)
+FEW = 5
 # Standard errors by which all epochs must be worse for the start to stand: the original
 # was trained on the samples that are held out now, and looks better there than it is.
 WORSE = 2
@@ -79,7 +81,7 @@ class Trainer:
 
         Raises:
             UserError: If there are no training samples or no loss; later, if the loss
-                is no number, before any step or any more.
+                does not fit labels and outputs, or is no number.
         """
         train, loss = self._workload.data.train, self._workload.loss
         if train is None:
@@ -136,6 +138,11 @@ class _Run:
         self._teacher = teacher(self._workload, self._scored_size, self._should_stop)
         self._student = Student(self._workload, wish.network, wish.start, wish.seed)
         self._predictor = Predictor(self._student, x)
+        few = self._kept[:FEW]
+        said = self._student(
+            [tf.convert_to_tensor(part[few]) for part in x], training=False
+        )
+        check_loss(self._loss, self._train.y[few], said)
         self._loop = TrainingLoop(
             self._student,
             self._loss,
