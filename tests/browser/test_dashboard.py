@@ -126,19 +126,6 @@ def test_from_a_slider_to_a_saved_file(
     assert (target / "recipe.yaml").is_file()
 
 
-def test_the_page_starts_while_the_kernel_starts(page: Page, voila: Server) -> None:
-    page.goto(voila.url(demo="lenet"))
-    page.wait_for_selector(".wb-halves .wb-figure[data-drawn]", timeout=90 * SECONDS)
-    started, ran = page.evaluate(
-        "() => { const of = (kind) => performance.getEntriesByType(kind);"
-        "const parts = of('resource').filter(({ name }) => "
-        "name.includes('labextensions'));"
-        "return [Math.max(...parts.filter(({ name }) => name.includes('remoteEntry'))"
-        ".map((part) => part.responseEnd)), of('navigation')[0].domInteractive] }"
-    )
-    assert 0 < started < ran
-
-
 def test_a_retraining_is_cancelled_and_sliders_stay_alive(
     page: Page, voila: Server
 ) -> None:

@@ -190,6 +190,6 @@ def test_the_widget_follows_the_hand_and_the_kernel_settles(
     for _ in range(30):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(
-        "() => /Sparsity ≈ 3[0-9]\\.\\d %/.test("
+        "() => /Sparsity ≈ 3[0-9]\\.\\d%/.test("
         "document.querySelectorAll('.wb-weights-numbers')[1].textContent)"
     )
