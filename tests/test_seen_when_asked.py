@@ -6,6 +6,7 @@ from tests.chain.models import case
 from workbench import opening
 from workbench.core.edit import set_knobs
 from workbench.core.recipe import Recipe, Wish
+from workbench.lanes import Task
 from workbench.session import Session
 
 PRUNED = set_knobs(Recipe(), "magnitude", sparsity=0.5)
@@ -65,3 +66,13 @@ def test_a_wish_over_all_tensors_asks_before_it_is_answered(
     assert late.before is not None
     assert usual.before is not None
     assert late.before.network.digest == usual.before.network.digest
+
+
+def test_a_cancelled_look_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = session_of()
+    with monkeypatch.context() as patch:
+        patch.setattr(Task, "is_cancelled", property(lambda _: True))
+        opening.see(session)
+    assert not are_known(session)
+    session.edit(REPAIRED)
+    assert are_known(session)

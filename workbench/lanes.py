@@ -18,6 +18,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 Delivery = Callable[[], None]
 Job = Callable[[], Iterator[Delivery]]
@@ -47,6 +48,7 @@ class Lanes:
         self._wished = 0
         self._changed = threading.Condition()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._submitted: WeakSet[Task] = WeakSet()
         self._taken = threading.Event()
         self._threads: list[threading.Thread] = []
         if loop is not None:
@@ -90,6 +92,7 @@ class Lanes:
     def submit(self, name: str, job: Callable[[Task], Iterator[Delivery]]) -> Task:
         """Queue a task; one cancelled while it waits is still run, to say so."""
         task = Task(name, job)
+        self._submitted.add(task)
         if self.is_inline:
             self._deliver_all(lambda: task.job(task))
         else:
@@ -97,8 +100,10 @@ class Lanes:
         return task
 
     def close(self) -> None:
-        """End both threads after what they are doing right now."""
+        """Cancel every task, and end both threads after what they do right now."""
         self._is_closed = True
+        for task in self._submitted:
+            task.cancel()
         with self._changed:
             self._changed.notify()
         self._tasks.put(None)

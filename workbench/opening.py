@@ -165,6 +165,8 @@ def _seeing(
         return
     for _ in moments.run(seed=session.recipe.seed):
         if task.is_cancelled:
+            # The next recipe that asks begins anew.
+            yield lambda: setattr(session, "waits_to_see", True)
             return
     sites = moments.sites
     del moments

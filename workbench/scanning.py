@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.core.sensitivity import Scan
 from workbench.making import compressed
 
 if TYPE_CHECKING:
@@ -16,14 +15,15 @@ if TYPE_CHECKING:
 
     from workbench.core.measurement import Measurement
     from workbench.core.recipe import Recipe
+    from workbench.core.sensitivity import Scan
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
 
 
-def scanning(session: Session, task: Task, knob: str) -> Iterator[Delivery]:
+def scanning(session: Session, task: Task, scan: Scan) -> Iterator[Delivery]:
     """Compress each kernel alone at every level, and measure each."""
     try:
-        yield from _scanning(session, task, Scan.of(knob, session.sites))
+        yield from _scanning(session, task, scan)
     finally:
         session.lanes.post(lambda: session.set(is_scanning=False))
 

@@ -12,6 +12,7 @@ from workbench.core.errors import UserError
 from workbench.core.history import Visit, visited
 from workbench.core.model_file import glance
 from workbench.core.recipe import Recipe, Retraining
+from workbench.core.sensitivity import Scan
 from workbench.edited import EditedState
 from workbench.lanes import Lanes, running_loop
 
@@ -84,7 +85,7 @@ class Session(EditedState):
         self._is_unbinned = False
         self.is_seen = self.is_sloped = self.waits_to_see = False
         self.task: Task | None = None
-        self._training: Task | None = None
+        self._training = self._scanning = self.task
         self.lanes = Lanes(self._fail, running_loop())
         self.patience_s = 0.0 if self.lanes.is_inline else patience_s
         is_file = isinstance(self.model, str | Path)
@@ -137,16 +138,22 @@ class Session(EditedState):
             knob: ``sparsity`` or ``bits``.
 
         Raises:
-            UserError: If the original's score is not known, or never will be.
+            UserError: If it is another knob, or the original's score is not known.
         """
         if self.original is None:
-            is_late = self.is_scored
-            raise UserError("session.not_open" if is_late else "evaluate.no_test_data")
+            key = "session.not_open" if self.is_scored else "evaluate.no_test_data"
+            raise UserError(key)
+        scan = Scan.of(knob, self.sites)
         self._go_on()
         self.is_scanning = True
-        self.task = self.lanes.submit(
-            "scan.waiting", lambda task: scanning.scanning(self, task, knob)
+        self.task = self._scanning = self.lanes.submit(
+            "scan.waiting", lambda task: scanning.scanning(self, task, scan)
         )
+
+    def cancel_scan(self) -> None:
+        """Stop the scan, which keeps what it knows."""
+        if self._scanning is not None:
+            self._scanning.cancel()
 
     def cancel(self) -> None:
         """Stop the retraining, which keeps its best weights so far, else the last task.
@@ -198,9 +205,6 @@ class Session(EditedState):
 
     def close(self) -> None:
         """Stop what runs and end the threads."""
-        for task in (self._training, self.task):
-            if task is not None:
-                task.cancel()
         self.drawn.set()
         self.lanes.close()
 
@@ -209,8 +213,7 @@ class Session(EditedState):
         if not self.digests:
             return  # The model is not read yet; what reads it previews it.
         opening.ask(self)
-        recipe = self.recipe
-        self.lanes.wish("before", lambda: jobs.preview(self, recipe))
+        self.lanes.wish("before", lambda now=self.recipe: jobs.preview(self, now))
 
     def survey(self) -> None:
         """Try every level of every kernel, on the task lane, unless that is under way.

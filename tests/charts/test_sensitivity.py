@@ -41,8 +41,8 @@ def test_the_figure_has_a_row_a_kernel(snapshot, lang):
     (cells,) = drawn["data"]
     assert cells["y"] == ["a/kernel", "b/kernel"]
     assert cells["x"][:2] == ["30%", "50%"]
-    assert cells["z"][1][1] == pytest.approx(3.1)
-    assert cells["z"][0] == [None] * 8
+    assert cells["z"][1, 1] == pytest.approx(3.1)
+    assert np.isfinite(cells["z"]).sum() == 1
     assert cells["text"][1][1] == "3.10"
     assert cells["customdata"][1][0] == "b/kernel"
     assert cells["zmax"] == pytest.approx(3.1)

@@ -17,7 +17,7 @@ from workbench.core.errors import UserError
 from workbench.core.network import Network
 from workbench.core.recipe import Choice, Plan, Recipe, Retraining
 from workbench.engine.workload import Workload, open_workload
-from workbench.export.artifact import Artifact, ExportJob, checks, exporters
+from workbench.export.artifact import Artifact, ExportJob, check_formats, exporters
 from workbench.export.flat_model import FlatModel
 from workbench.export.packing import INT2, INT4
 from workbench.export.run import Runtime
@@ -254,7 +254,7 @@ def test_a_table_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_what_litert_lacks_is_said_before_a_retraining() -> None:
     own = looking_up()
     for name in ("tflite", "tflite-exact"):
-        checks[name](own, Recipe())
+        check_formats([name], own, Recipe())
         with pytest.raises(UserError) as caught:
-            checks[name](own, Recipe(retraining=Retraining()))
+            check_formats([name], own, Recipe(retraining=Retraining()))
         assert caught.value.key == "export.unsupported"

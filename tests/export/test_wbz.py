@@ -21,7 +21,7 @@ from workbench.engine.layers import custom_objects, values_of
 from workbench.engine.realize import realize
 from workbench.engine.shrink import shrink
 from workbench.engine.workload import open_workload
-from workbench.export.artifact import ExportJob, checks, exporters
+from workbench.export.artifact import ExportJob, check_formats, exporters
 from workbench.export.wbz import pack, predicted, unpack
 from workbench.export.wbz_file import MAGIC, opened, packed
 
@@ -214,5 +214,5 @@ def test_a_model_that_carries_code_is_not_packed():
         pack(model, network, {})
     assert caught.value.key == "size.code"
     with pytest.raises(UserError) as caught:
-        checks["wbz"](open_workload(model, None), Recipe())
+        check_formats(["wbz"], open_workload(model, None), Recipe())
     assert caught.value.key == "size.code"

@@ -1,24 +1,13 @@
 """The tick for repair: what it asks for, and what loads beside it."""
 
 import ipywidgets
-import pytest
 
-from tests.chain.models import case
 from workbench.core.edit import is_repaired, set_bits, set_repair, wide_knobs
 from workbench.core.presets import PRESETS
 from workbench.core.recipe import Recipe
 from workbench.panels.pruning import repair
 from workbench.panels.scope import Scope
 from workbench.panels.settings import preset_recipe
-from workbench.session import Session
-
-
-@pytest.fixture(scope="module")
-def session():
-    form = case("dense")
-    opened = Session(form.model, form.data, is_kept=False)
-    yield opened
-    opened.close()
 
 
 def test_the_tick_repairs_and_follows_the_recipe(session):

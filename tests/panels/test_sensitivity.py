@@ -1,21 +1,13 @@
 """The drawer of the sensitivity scan: what starts it, and what it shows."""
 
 import ipywidgets
-import pytest
+import numpy as np
 
 from tests.chain.models import case
 from workbench.panels.live_figure import LiveFigure
 from workbench.panels.scope import Scope
 from workbench.panels.sensitivity import sensitivity
 from workbench.session import Session
-
-
-@pytest.fixture(scope="module")
-def session():
-    form = case("dense")
-    opened = Session(form.model, form.data, is_kept=False)
-    yield opened
-    opened.close()
 
 
 def test_a_button_scans_and_the_chart_follows(session):
@@ -32,7 +24,7 @@ def test_a_button_scans_and_the_chart_follows(session):
     (cells,) = chart.figure["data"]
     assert cells["x"] == ["10", "8", "7", "6", "5", "4", "3", "2"]
     assert cells["y"] == list(session.scan.paths)
-    assert None not in cells["z"][0]
+    assert np.isfinite(cells["z"]).all()
     assert not bits.disabled
     scope.close()
 

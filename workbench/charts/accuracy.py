@@ -59,7 +59,7 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
     if not bars:
         name = "accuracy" if snapshot.is_scored else "no_score"
         return empty(f"chart.empty.{name}", lang)
-    is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
+    form = ".2%" if snapshot.is_fraction else ".4g"
     colours = {"original": ORIGINAL, "before": BEFORE, "after": AFTER}
     names = {bar.kind: say(f"chart.accuracy.{bar.kind}", lang) for bar in bars}
     data = [
@@ -68,7 +68,7 @@ def draw_accuracy(snapshot: Snapshot) -> PlotlyJSON:
             "mode": "markers+text",
             "x": [names[bar.kind]],
             "y": [bar.score],
-            "text": [f"{bar.score:.2%}" if is_fraction else f"{bar.score:.4g}"],
+            "text": [format(bar.score, form)],
             "textposition": "middle right",
             "cliponaxis": False,
             "marker": {"size": 12, "color": colours[bar.kind]},

@@ -20,7 +20,6 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
     reports = snapshot.progress
     if not reports:
         return empty("chart.empty.losses", lang)
-    is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
     epochs = [p.epoch - 1 + p.step / max(p.steps, 1) for p in reports]
     ends = [(x, p.validation) for x, p in zip(epochs, reports, strict=True)]
     held_out = [(x, y) for x, y in ends if y is not None]
@@ -61,7 +60,7 @@ def draw_losses(snapshot: Snapshot) -> PlotlyJSON:
             overlaying="y",
             side="right",
             showgrid=False,
-            tickformat=".1%" if is_fraction else ".4g",
+            tickformat=".1%" if snapshot.is_fraction else ".4g",
         ),
         margin={"l": 56, "r": 56, "t": 36, "b": 48},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.charts import charts
-from workbench.charts.style import BEFORE, axis, empty, figure
+from workbench.charts.style import BEFORE, axis, empty, figure, kernel_axis
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ def losses(snapshot: Snapshot) -> NDArray[np.float64]:
     It is negative where a kernel gains, and NaN where nothing is known yet.
     """
     assert snapshot.scan is not None, "There is a scan to show."
-    metric = snapshot.metric
-    is_more_better = metric is None or metric.higher_is_better
-    unit = _POINTS if metric is None or metric.is_accuracy else 1
+    is_more_better = snapshot.metric is None or snapshot.metric.higher_is_better
+    unit = _POINTS if snapshot.is_fraction else 1
     return (-unit if is_more_better else unit) * snapshot.scan.changes_by_kernel
 
 
@@ -41,55 +40,36 @@ def draw_sensitivity(snapshot: Snapshot) -> PlotlyJSON:
     if scan is None or not scan.paths:
         return empty("chart.empty.sensitivity", lang)
     lost = losses(snapshot)
-    known = np.isfinite(lost)
-    metric = snapshot.metric
-    is_accuracy = metric is None or metric.is_accuracy
-    form = "{:.2f}" if is_accuracy else "{:.3g}"
-    words = [
-        [form.format(value) if np.isfinite(value) else "" for value in row]
-        for row in lost
-    ]
-    most = float(lost[known].max(initial=0))
+    most = float(np.nanmax(lost, initial=0))
+    unit, form, full = "score_lost", "{:.3g}", most or 1.0
+    if snapshot.is_fraction:
+        unit, form, full = "points", "{:.2f}", min(max(most, _LEAST_RANGE), _FULL)
+    title = {"text": say(f"scan.{unit}", lang), "side": "right"}
     data = [
         {
             "type": "heatmap",
             "x": _levels(scan),
             "y": list(scan.paths),
-            "z": [[_or_none(value) for value in row] for row in lost],
-            "text": words,
+            "z": lost,
+            "text": [
+                ["" if np.isnan(value) else form.format(value) for value in row]
+                for row in lost
+            ],
             "texttemplate": "%{text}",
             "customdata": [[path] * len(scan.levels) for path in scan.paths],
             "colorscale": [[0, "var(--wb-surface)"], [1, BEFORE]],
             "zmin": 0,
-            "zmax": min(max(most, _LEAST_RANGE), _FULL) if is_accuracy else most or 1.0,
+            "zmax": full,
             "xgap": 1,
             "ygap": 1,
-            "hovertemplate": "%{y}, %{x}: %{z:.3~g}<extra></extra>",
-            "colorbar": {
-                "thickness": 10,
-                "title": {
-                    "text": say(
-                        "scan.points" if is_accuracy else "scan.score_lost", lang
-                    ),
-                    "side": "right",
-                },
-            },
+            "hovertemplate": "%{y}, %{x}: %{text}<extra></extra>",
+            "colorbar": {"thickness": 10, "title": title},
         }
     ]
     x = axis(say(f"scan.x.{scan.knob}", lang), type="category", fixedrange=True)
-    y = {
-        "automargin": True,
-        "autorange": "reversed",
-        "type": "category",
-        "ticksuffix": " ",
-    }
-    return figure(data, x, y, margin={"l": 56, "r": 28, "t": 12, "b": 48})
+    return figure(data, x, kernel_axis(), margin={"l": 56, "r": 28, "t": 12, "b": 48})
 
 
 def _levels(scan: Scan) -> list[str]:
     form = "{:.0%}" if scan.knob == "sparsity" else "{:.0f}"
     return [form.format(level) for level in scan.levels]
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import BEFORE, axis, figure, soft
+from workbench.charts.style import BEFORE, axis, figure, kernel_axis, soft
 from workbench.core.codes import Gates
 from workbench.core.gates import gates_of, tensor_of
 from workbench.text import say
@@ -56,12 +56,7 @@ def draw_sparsity(snapshot: Snapshot) -> PlotlyJSON:
     return figure(
         data,
         axis(say("chart.sparsity.x", snapshot.lang), range=[0, 1], tickformat=".0%"),
-        {
-            "automargin": True,
-            "autorange": "reversed",
-            "type": "category",
-            "ticksuffix": " ",
-        },
+        kernel_axis(),
         showlegend=False,
         margin={"l": 56, "r": 28, "t": 12, "b": 48},
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.charts import charts
-from workbench.charts.style import axis, empty, figure, soft
+from workbench.charts.style import axis, empty, figure, kernel_axis, soft
 from workbench.core.groups import gone, groups_of
 from workbench.text import say
 
@@ -95,14 +95,7 @@ def draw_structure(snapshot: Snapshot) -> PlotlyJSON:
     return figure(
         data,
         axis(title, **_ticks(max(bound.channels for bound in bounds))),
-        {
-            "automargin": True,
-            "autorange": "reversed",
-            "type": "category",
-            "ticksuffix": " ",
-            "categoryorder": "array",
-            "categoryarray": paths,
-        },
+        kernel_axis(categoryorder="array", categoryarray=paths),
         barmode="relative",
         showlegend=False,
     )

@@ -76,6 +76,12 @@ def axis(title: str, **more: Any) -> PlotlyJSON:
     return {"title": {"text": title, "standoff": 8}, "automargin": True} | more
 
 
+def kernel_axis(**more: Any) -> PlotlyJSON:
+    """An upright axis with a row a kernel, the first at the top."""
+    look = {"automargin": True, "autorange": "reversed", "ticksuffix": " "}
+    return look | {"type": "category"} | more
+
+
 def score_axis(
     metric: MetricInfo | None, lang: str, ends: Sequence[float]
 ) -> PlotlyJSON:

@@ -83,8 +83,7 @@ def draw_tradeoff(snapshot: Snapshot) -> PlotlyJSON:
         "after": ("square", AFTER, 10),
         "now": ("circle-open", BEFORE, 20),
     }
-    is_fraction = snapshot.metric is None or snapshot.metric.is_accuracy
-    form = ".2%" if is_fraction else ".4g"
+    form = ".2%" if snapshot.is_fraction else ".4g"
     data: list[dict[str, Any]] = []
     for kind, (symbol, colour, size) in looks.items():
         chosen = [point for point in points if point.kind == kind]

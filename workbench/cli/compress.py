@@ -67,17 +67,15 @@ class _Spoken(Session):
 
     def opened(self, workload: Any, evaluator: Any, kernels: Any) -> None:
         """Refuse what cannot be done before the long work."""
-        from workbench.export.artifact import checks
+        from workbench.export.artifact import check_formats
 
         _check_targets(self.recipe, workload)
-        for name in self._formats:
-            if name in checks:
-                checks[name](workload, self.recipe)
         if self.recipe.retraining is not None:
             if workload.data.train is None:
                 raise UserError("session.no_training_data")
             if workload.loss is None:
                 raise UserError("train.no_loss")
+        check_formats(self._formats, workload, self.recipe)
         super().opened(workload, evaluator, kernels)
 
     @traitlets.observe("status")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.core.edit import set_knobs
+from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
 from workbench.core.step import steps
 
@@ -53,7 +54,13 @@ class Scan:
         Args:
             knob: ``sparsity`` or ``bits``.
             sites: The model's kernels.
+
+        Raises:
+            UserError: If it is another knob.
         """
+        if knob not in LEVELS:
+            known = ", ".join(LEVELS)
+            raise UserError("knob.choice", name="scan", choices=known, received=knob)
         step = steps[STEPS[knob]]()
         treated = (site for site in sites if site.can and not step.refuses(site))
         return cls(knob, tuple(site.path for site in treated), {})

@@ -88,6 +88,11 @@ class Snapshot:
     scan: Scan | None = None
 
     @property
+    def is_fraction(self) -> bool:
+        """Whether a score is a share, as that of right answers; else any number."""
+        return self.metric is None or self.metric.is_accuracy
+
+    @property
     def selected(self) -> tuple[Site, ...]:
         """The selected kernels and gates; all kernels where nothing is selected."""
         if not self.selection:

@@ -17,7 +17,7 @@ import re
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
@@ -134,8 +134,15 @@ def pack(model: keras.Model, arrays: Sequence[Any]) -> Any:
     return arrays[0] if len(arrays) == 1 else list(arrays)
 
 
-def unpacked(outputs: Any) -> Any:
-    """What a model gives, however it is held: the output alone, or a list of them."""
+def called(model: keras.Model, arrays: Sequence[Any], *, training: bool = False) -> Any:
+    """What a model gives, however it holds that: its output, or a list of several.
+
+    Args:
+        model: The model.
+        arrays: Its inputs, in its order.
+        training: Whether its layers behave as in training.
+    """
+    outputs = cast("Any", model)(pack(model, arrays), training=training)
     flat = keras.tree.flatten(outputs)
     return flat[0] if len(flat) == 1 else flat
 

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from workbench.core.errors import UserError
+from workbench.engine.layers import first_line
 from workbench.engine.metrics import AbsoluteError
 from workbench.engine.user_code import load_function
 
@@ -65,8 +66,7 @@ def check_loss(loss: Loss, y: NDArray[Any], outputs: Any) -> None:
     try:
         loss(y, outputs)
     except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UserError("train.loss_misfits", reason=reason) from error
+        raise UserError("train.loss_misfits", reason=first_line(error)) from error
 
 
 def is_of_numbers(loss: Loss | None) -> bool:

@@ -16,7 +16,7 @@ from workbench.core.groups import groups_of
 from workbench.core.slopes import Slopes
 from workbench.engine.batching import samples_for
 from workbench.engine.distillation import plain_loss
-from workbench.engine.layers import clone, pack, unpacked, variables
+from workbench.engine.layers import called, clone, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +120,7 @@ class _Sums:
         assert self._loss is not None
         with tf.GradientTape() as tape:
             tape.watch(list(self._values.values()))
-            said = unpacked(self._model(pack(self._model, x), training=False))
+            said = called(self._model, x)
             loss = plain_loss(self._loss, y, said)
         slopes: Any = tape.gradient(loss, self._values)
         sums: list[tf.Tensor] = []

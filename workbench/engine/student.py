@@ -17,7 +17,7 @@ from workbench.engine.batch_norm import fuse
 from workbench.engine.clustered_weights import ClusteredWeights, table_axes
 from workbench.engine.composed_weights import ComposedWeights
 from workbench.engine.fake_quantization import QuantizedActivations
-from workbench.engine.layers import clone, pack, unpacked, variables
+from workbench.engine.layers import called, clone, variables
 from workbench.engine.quantized_weights import QuantizedWeights
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Student:
     def __call__(self, inputs: list[tf.Tensor], *, training: bool) -> Any:
         """The model's outputs, its activations on their grids; inside a graph."""
         inputs = self._activations.inputs(inputs)
-        return unpacked(self.model(pack(self.model, inputs), training=training))
+        return called(self.model, inputs, training=training)
 
     def network(self) -> Network:
         """The network that the model is now; the model's kernels are set to it."""

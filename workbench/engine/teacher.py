@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.engine.distillation import are_probabilities, softened
-from workbench.engine.layers import pack, unpacked
+from workbench.engine.layers import called
 from workbench.engine.prediction import Predictor
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def teacher(
     from_logits = has_classes and bool(workload.from_logits)
 
     def forward(inputs: list[tf.Tensor], *, training: bool) -> Any:
-        model = workload.model
-        return unpacked(model(pack(model, inputs), training=training))
+        return called(workload.model, inputs, training=training)
 
     everything = np.arange(len(train))
     parts: list[NDArray[np.float32]] = []

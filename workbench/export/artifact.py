@@ -10,7 +10,7 @@ from workbench.core.registry import Registry
 from workbench.text import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from workbench.core.measurement import Measurement
@@ -111,4 +111,20 @@ Exporter = Callable[[ExportJob], Artifact]
 exporters: Registry[Exporter] = Registry("workbench.export", "exporter")
 # By format, what refuses beforehand, not after the long work, what it cannot write.
 Check = Callable[["Workload", "Recipe"], None]
-checks: dict[str, Check] = {}
+checks: dict[str, tuple[Check, ...]] = {}
+
+
+def check_formats(formats: Iterable[str], workload: Workload, recipe: Recipe) -> None:
+    """Refuse what a format cannot hold; what several share is looked at once.
+
+    Args:
+        formats: Names of exporters.
+        workload: The model and its data.
+        recipe: What is to be done to it.
+
+    Raises:
+        UserError: If one cannot hold it.
+    """
+    wished = [check for name in formats for check in checks.get(name, ())]
+    for check in dict.fromkeys(wished):
+        check(workload, recipe)

@@ -205,14 +205,13 @@ def check_int8(workload: Workload, recipe: Recipe) -> None:
     """Refuse what cannot become a full int8 file.
 
     Raises:
-        UserError: As for `tflite_int8` and `check_conversion`.
+        UserError: As for `tflite_int8`.
     """
     wishes = {
         output.path: recipe.activations_for(output.path, *output.kernels)
         for output in workload.outputs
     }
     _check_int8(workload, {path: wish.bits for path, wish in wishes.items() if wish})
-    check_conversion(workload, recipe)
 
 
 def check_conversion(workload: Workload, recipe: Recipe) -> None:
@@ -229,8 +228,8 @@ def check_conversion(workload: Workload, recipe: Recipe) -> None:
         _float_file(job, batch, with_grids=False)
 
 
-checks["tflite-int8"] = check_int8
-checks["tflite"] = checks["tflite-exact"] = check_conversion
+checks["tflite-int8"] = (check_int8, check_conversion)
+checks["tflite"] = checks["tflite-exact"] = (check_conversion,)
 
 
 def _check_int8(workload: Workload, bits: Mapping[str, int]) -> None:

@@ -74,7 +74,7 @@ def check_code(workload: Workload, recipe: Recipe) -> None:  # noqa: ARG001
     check_config(_config(workload.model), custom_objects(workload.model))
 
 
-checks["wbz"] = check_code
+checks["wbz"] = (check_code,)
 
 
 def pack(model: keras.Model, network: Network, known: Mapping[str, Any]) -> bytes:

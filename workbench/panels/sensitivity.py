@@ -21,7 +21,7 @@ def sensitivity(scope: Scope, seen: ipywidgets.ToggleButton) -> ipywidgets.Widge
     scope.words(note, value="scan.note")
     stop = scope.make(ipywidgets.Button)
     scope.words(stop, description="screen.cancel")
-    stop.on_click(lambda _: session.cancel())
+    stop.on_click(lambda _: session.cancel_scan())
     starts = [_start(scope, knob) for knob in LEVELS]
 
     @scope.watch("original", "is_scanning", "is_retraining")
