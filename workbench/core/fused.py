@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.core import aligned
 from workbench.core.affine import (
     Grid,
     Range,
@@ -202,7 +203,7 @@ def fillers(dense: Floats) -> tuple[int, NDArray[np.int64]]:
 def _empty(shape: tuple[int, ...], grid: Grid) -> Pass:
     return Pass(
         np.empty(shape, integer_type(grid.bits, is_symmetric=grid.is_symmetric)),
-        np.empty(shape, np.float32),
+        aligned.empty(shape),
         np.empty(shape, np.bool_),
         np.empty(0, np.int64),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.core import aligned
 from workbench.core.codes import Code, Composed, Float
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class CompressedTensor:
         if isinstance(self.code, Composed):
             raise TypeError("A product is pruned by its factors, gates one by one.")
         mask = keep if self.mask is None else keep & self.mask
-        dense = np.where(mask, self.dense, np.float32(0))
+        dense = aligned.where(mask, self.dense)
         code = Float(dense) if isinstance(self.code, Float) else self.code
         return replace(
             self, dense=dense, mask=mask, code=code, counts=None, is_open=False
@@ -161,7 +162,7 @@ class CompressedTensor:
             raise TypeError("A product is coded by its factors, gates one by one.")
         dense = code.decode()
         if self.mask is not None:
-            dense = np.where(self.mask, dense, np.float32(0))
+            dense = aligned.where(self.mask, dense)
         return replace(self, dense=dense, code=code, counts=None)
 
     def refitted(

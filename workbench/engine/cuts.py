@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from workbench.engine.batching import batch_rows, sizes, tensor_bytes, work
-from workbench.engine.piece import Piece, is_close
+from workbench.engine.by_sample import by_row, sample_bytes
+from workbench.engine.piece import Piece, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _IMPURE = re.compile(r"^(?!Stateless).*(Assign|Scatter(Add|Update)|Random|PyFunc)")
-_TRIED = (1, 2)
 _PLACES = 8
 
 
@@ -111,9 +111,14 @@ class Program:
             self._pieces[key] = self.extract(self.tensors(start), self.tensors(stop))
         return self._pieces[key]
 
-    def extract(self, given: Sequence[tf.Tensor], made: Sequence[tf.Tensor]) -> Piece:
+    def extract(
+        self,
+        given: Sequence[tf.Tensor],
+        made: Sequence[tf.Tensor],
+        summary: Summary | None = None,
+    ) -> Piece:
         """What leads from some tensors of the graph to others, compiled now."""
-        return Piece(self._definition, self._captures, given, made)
+        return Piece(self._definition, self._captures, given, made, summary)
 
     def tensors(self, cut: int) -> tuple[tf.Tensor, ...]:
         """What is alive at a cut; the outputs at the end."""
@@ -248,19 +253,10 @@ class Program:
         self, tensors: Sequence[tf.Tensor], samples: Sequence[tf.Tensor]
     ) -> dict[str, int]:
         """Bytes a sample of each tensor whose rows are samples; inputs are free."""
-        piece = self.extract(self._inputs, tensors)
-        middle, end = _TRIED[0], sum(_TRIED)
-        whole = piece([array[:end] for array in samples])
-        front = piece([array[:middle] for array in samples])
-        back = piece([array[middle:end] for array in samples])
         inputs = {tensor.name for tensor in self._inputs}
-        return {
-            tensor.name: 0 if tensor.name in inputs else tensor_bytes(together) // end
-            for tensor, together, *apart in zip(
-                tensors, whole, front, back, strict=True
-            )
-            if _is_by_sample(together, apart)
-        }
+        made = [tensor for tensor in tensors if tensor.name not in inputs]
+        found = sample_bytes(self.extract(self._inputs, made, by_row), made, samples)
+        return found | {t.name: 0 for t in tensors if t.name in inputs}
 
     def _is_impure(self) -> bool:
         nodes = [node.op for node in self._definition.node]
@@ -287,13 +283,6 @@ def _may_carry(tensor: tf.Tensor) -> bool:
     """Whether a tensor may have the samples along its first axis."""
     rank = tensor.shape.rank
     return bool(rank) and tensor.shape[0] is None and tensor.dtype.is_numpy_compatible
-
-
-def _is_by_sample(whole: tf.Tensor, parts: Sequence[tf.Tensor]) -> bool:
-    """Whether rows are samples, whichever others are in the batch."""
-    if [part.shape[0] for part in parts] != list(_TRIED):
-        return False
-    return is_close(tf.concat(parts, 0), whole)
 
 
 _NOTHING: frozenset[str] = frozenset()

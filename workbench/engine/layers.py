@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from workbench.core.errors import UserError
 from workbench.core.store import is_disk_error
+from workbench.engine.initial import Given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -253,7 +254,7 @@ def _rebuilt(model: keras.Model) -> keras.Model | None:
 
     Initializers do not run: drawing the weights of a large model takes seconds.
     """
-    if not all(map(_is_plain, (model, *(layer for _, layer, _ in _walk(model))))):
+    if not is_plain(model):
         return None
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
     given = variables(model)
@@ -276,27 +277,15 @@ def _reopened(model: keras.Model) -> keras.Model:
     return copy
 
 
+def is_plain(model: keras.Model) -> bool:
+    """Whether a model is made of Keras's own layers, without state but its weights."""
+    return all(map(_is_plain, (model, *(layer for _, layer, _ in _walk(model)))))
+
+
 def _is_plain(layer: keras.Layer) -> bool:
-    """Whether a layer is Keras's own and has no state but its weights."""
     is_own = type(layer).__module__.split(".")[0] == "keras"
     is_adapted = hasattr(layer, "finalize_state")
     return is_own and not is_adapted and not getattr(layer, "quantization_mode", None)
-
-
-class Given:
-    """An initializer that gives a value; that of another variable in its memory.
-
-    Args:
-        value: A variable or an array.
-    """
-
-    def __init__(self, value: keras.Variable | NDArray[Any]) -> None:
-        """Keep the value."""
-        self._value = value
-
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:  # noqa: ARG002
-        """The value, whatever shape is asked for."""
-        return tf.convert_to_tensor(self._value, dtype=dtype)
 
 
 def _functions(layer: keras.Layer) -> list[Callable[..., Any]]:

@@ -14,6 +14,7 @@ from workbench.core.network import array_digest
 from workbench.engine.cuts import Program
 from workbench.engine.fake_quantization import QuantizedActivations, parameters
 from workbench.engine.flat_program import FlatProgram, Runner
+from workbench.engine.initial import shared
 from workbench.engine.int8_contract import on_int8_contract
 from workbench.engine.layers import clone, is_graph, pack, variables
 
@@ -52,6 +53,7 @@ class LiveModel:
             path: variable.value for path, variable in variables(self._model).items()
         }
         self._others: Mapping[str, NDArray[Any]] = {}
+        self._given = variables(workload.model)
         self._original = {p: array_digest(v) for p, v in workload.others.items()}
         self._original |= workload.digests
         self.original_state = dict.fromkeys(
@@ -144,7 +146,9 @@ class LiveModel:
     def _set(self, path: str, digest: str, values: NDArray[Any]) -> None:
         if self.state[path] != digest:
             variable = self._variables[path]
-            variable.assign(tf.cast(values, variable.dtype))
+            is_original = digest == self._original[path]
+            taken = self._given[path].value if is_original else shared(values)
+            variable.assign(tf.cast(taken, variable.dtype))
             self.state[path] = digest
 
     @cached_property

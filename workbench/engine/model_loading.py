@@ -17,6 +17,7 @@ import numpy as np
 from workbench.core.errors import UserError
 from workbench.engine.keras2 import is_keras2, open_keras2, translated
 from workbench.engine.layers import first_line, layers, values_of, variables
+from workbench.engine.light_loading import open_lightly
 from workbench.engine.sites import sites
 from workbench.engine.user_code import load_objects
 
@@ -105,6 +106,11 @@ def _opened(
         old = translated(config, file)
         ways.insert(0, lambda: open_keras2(file, old, known))
     errors: list[Exception] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opened = open_lightly(file, config) if file.suffix == ".keras" else None
+    if opened is not None:
+        return opened
     for way in ways:
         try:
             with warnings.catch_warnings():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+Summary = Callable[[tf.Tensor], tf.Tensor]
 
 _CLOSE = 1e-4
 
@@ -20,6 +23,7 @@ class Piece:
         captures: What it takes from outside, and the placeholders that stand for it.
         given: The tensors that the part starts from.
         made: The tensors that it ends with.
+        summary: What to tell of each of these that it makes; None for all of it.
     """
 
     def __init__(
@@ -28,6 +32,7 @@ class Piece:
         captures: Sequence[tuple[Any, tf.Tensor]],
         given: Sequence[tf.Tensor],
         made: Sequence[tf.Tensor],
+        summary: Summary | None = None,
     ) -> None:
         """Compile it."""
         self._given = [tensor.name for tensor in given]
@@ -41,12 +46,13 @@ class Piece:
             for outer, inner in captures:
                 if inner.name in used:
                     mapped[inner.name] = graph.capture(outer)
-            return tf.graph_util.import_graph_def(
+            found = tf.graph_util.import_graph_def(
                 part,
                 input_map={name: t for name, t in mapped.items() if name in used},
                 return_elements=self._names,
                 name="",
             )
+            return list(map(summary, found)) if summary else found
 
         signature = [tf.TensorSpec(t.shape, t.dtype) for t in given]
         function = tf.function(run, input_signature=signature, autograph=False)

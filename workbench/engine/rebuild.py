@@ -6,11 +6,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
 from workbench.core.errors import UserError
+from workbench.engine.initial import Unset
 from workbench.engine.layers import (
-    Given,
     custom_objects,
     first_line,
     is_graph,
@@ -102,8 +101,7 @@ def _cloned(model: keras.Model, replacements: Mapping[int, keras.Layer]) -> kera
     with keras.StatelessScope():  # what is made is initialized at its end
         copy: Any = keras.models.clone_model(model, clone_function=made, recursive=True)
         for variable in variables(copy).values():
-            # Drawing the weights of a large model takes seconds.
-            variable._initializer = Given(np.zeros(variable.shape))
+            variable._initializer = Unset()
     return copy
 
 

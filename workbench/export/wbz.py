@@ -139,7 +139,8 @@ def unpack(
     import keras
     from keras.src.backend.common import global_state
 
-    from workbench.engine.layers import Given, first_line, layers, variables
+    from workbench.engine.initial import Given
+    from workbench.engine.layers import first_line, layers, variables
 
     config, grids, stream = opened(content)
     check_config(config, known or {})
