@@ -8,27 +8,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from workbench.core import fused
 from workbench.core.bins import TensorBins, tensor_bins
 from workbench.core.compress import compress
 from workbench.core.cost import Sizes, sizes
+from workbench.core.edit import set_knobs
 from workbench.core.gates import weights_of, with_gates
 from workbench.core.network import array_digest
 from workbench.core.recipe import Recipe
+from workbench.core.tensor import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from workbench.core.model_file import Glance
-    from workbench.core.tensor import Site
     from workbench.engine.workload import Workload
     from workbench.lanes import Delivery, Task
     from workbench.session import Session
 
 # What kernels see of a large model takes several times its weights.
 AT_ONCE_BYTES = 2**26
+_CHANNELS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +219,18 @@ def binning(
             yield _nothing
     # Those of another model may have come meanwhile.
     yield lambda: session.set(bins=made) if session.digests is digests else None
+    _rehearse(max((own.size for own in weights.values()), default=0))
+
+
+def _rehearse(largest: int) -> None:
+    """Do once what a drag does: to load what compiles its loops takes over a second."""
+    rows = max(min(largest, fused.LARGE) // _CHANNELS, 1)
+    values = np.linspace(-1, 1, rows * _CHANNELS, dtype=np.float32)
+    site = Site("rehearsal", "dense", (rows, _CHANNELS), (1,))
+    weights = {site.path: values.reshape(site.shape)}
+    recipe = set_knobs(Recipe(), "magnitude", "*", sparsity=0.5)
+    recipe = set_knobs(recipe, "uniform", "*", bits=8)
+    sizes(compress((site,), weights, recipe, digests={site.path: ""}), 0)
 
 
 def _nothing() -> None:

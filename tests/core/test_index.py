@@ -179,3 +179,12 @@ def test_an_index_lives_as_long_as_its_array():
     del values
     gc.collect()
     assert len(index._indexes) == before
+
+
+@given(arrays)
+def test_smallest_is_the_least_magnitude(values):
+    assert MagnitudeIndex(values).smallest == np.abs(values).min()
+
+
+def test_smallest_of_nothing_is_infinite():
+    assert MagnitudeIndex(np.zeros(0, np.float32)).smallest == np.inf

@@ -6,6 +6,8 @@ by playwright, which only developers of the workbench have.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -119,11 +121,18 @@ def _opened(page: Page, server: Server) -> Iterator[Result]:
 
 
 def _kernel_start(server: int) -> float:
-    """When the kernel of the page was started, in seconds since the epoch."""
+    """When the kernel of the page was started, in seconds since the epoch.
+
+    The system counts from when it was started itself, which it knows to a second: a
+    process that is started now tells how far it is off.
+    """
     psutil = import_module("psutil")  # the kernels have it
+    now = time.time()
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        off = psutil.Process(process.pid).create_time() - now
     processes = psutil.Process(server).children(recursive=True)
     kernels = [p for p in processes if "ipykernel_launcher" in " ".join(p.cmdline())]
-    return max(kernel.create_time() for kernel in kernels)
+    return max(kernel.create_time() for kernel in kernels) - off
 
 
 def _wait_until_exact(page: Page) -> None:

@@ -111,6 +111,12 @@ class MagnitudeIndex:
         """Largest weight; 0 where there is none."""
         return self._sorted[-1] if self.size else np.float32(0)
 
+    @property
+    def smallest(self) -> float:
+        """Smallest magnitude; infinite where there is no weight."""
+        beside = self._sorted[max(self._negative - 1, 0) : self._negative + 1]
+        return float(np.abs(beside).min(initial=np.inf))
+
     @cached_property
     def signal(self) -> float:
         """Sum of the squared weights."""

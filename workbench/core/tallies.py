@@ -69,8 +69,7 @@ def cut_of(tensor: CompressedTensor, weights: Floats) -> Cut:
 
 def _cut_of(weights: Floats, mask: NDArray[np.bool_] | None) -> Cut:
     if mask is None:
-        first = index_of(weights).threshold(1) if weights.size else np.inf
-        return Cut(float(np.nextafter(first, np.float32(0))), 0.0)
+        return Cut(index_of(weights).smallest, 0.0)
     if not fused.pays(weights):
         magnitude = np.abs(weights)
         kept, gone = magnitude[mask], magnitude[~mask]
