@@ -43,6 +43,20 @@ def test_the_figure_has_a_row_a_kernel(snapshot, lang):
     assert cells["x"][:2] == ["30%", "50%"]
     assert cells["z"][1, 1] == pytest.approx(3.1)
     assert np.isfinite(cells["z"]).sum() == 1
-    assert cells["text"][1][1] == "3.10"
+    assert cells["text"][1][1] == "3.1"
     assert cells["customdata"][1][0] == "b/kernel"
     assert cells["zmax"] == pytest.approx(3.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "points", "score"),
+    [(-0.1439, "14", "0.14"), (-0.0021, "0.2", "0.0021"), (0.02, "−2.0", "−0.02")],
+)
+def test_a_cell_has_two_digits(snapshot, change, points, score):
+    now = scanned(snapshot, ("a/kernel", 0.3, change), ("b/kernel", 0.3, 0.0001))
+    cells = charts["sensitivity"](now)["data"][0]["text"]
+    assert cells[0][0] == points
+    assert cells[1][0] == "0.0"
+    f1 = MetricInfo("f1", is_accuracy=False)
+    cells = charts["sensitivity"](replace(now, metric=f1))["data"][0]["text"]
+    assert cells[0][0] == score

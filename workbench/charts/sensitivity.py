@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.charts import charts
-from workbench.charts.style import BEFORE, axis, empty, figure, kernel_axis
+from workbench.charts.style import (
+    BEFORE,
+    axis,
+    empty,
+    figure,
+    kernel_axis,
+    soft,
+)
 from workbench.text import say
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 # Points: to lose less is not painted as if it were much, and more is all the same.
 _LEAST_RANGE, _FULL = 1.0, 10.0
 _POINTS = 100
+_NO_TENTHS = 9.95
 
 
 def losses(snapshot: Snapshot) -> NDArray[np.float64]:
@@ -41,10 +49,10 @@ def draw_sensitivity(snapshot: Snapshot) -> PlotlyJSON:
         return empty("chart.empty.sensitivity", lang)
     lost = losses(snapshot)
     most = float(np.nanmax(lost, initial=0))
-    unit, form, full = "score_lost", "{:.3g}", most or 1.0
+    unit, exact, full = "score_lost", ".3g", most or 1.0
     if snapshot.is_fraction:
-        unit, form, full = "points", "{:.2f}", min(max(most, _LEAST_RANGE), _FULL)
-    title = {"text": say(f"scan.{unit}", lang), "side": "right"}
+        unit, exact, full = "points", ".2f", min(max(most, _LEAST_RANGE), _FULL)
+    title = {"text": say(f"scan.{unit}", lang), "side": "top"}
     data = [
         {
             "type": "heatmap",
@@ -52,22 +60,40 @@ def draw_sensitivity(snapshot: Snapshot) -> PlotlyJSON:
             "y": list(scan.paths),
             "z": lost,
             "text": [
-                ["" if np.isnan(value) else form.format(value) for value in row]
+                [_number(value, is_points=snapshot.is_fraction) for value in row]
                 for row in lost
             ],
             "texttemplate": "%{text}",
+            "textfont": {"color": "var(--wb-text)"},
             "customdata": [[path] * len(scan.levels) for path in scan.paths],
-            "colorscale": [[0, "var(--wb-surface)"], [1, BEFORE]],
+            "colorscale": [[0, "var(--wb-surface)"], [1, soft(BEFORE)]],
             "zmin": 0,
             "zmax": full,
             "xgap": 1,
             "ygap": 1,
-            "hovertemplate": "%{y}, %{x}: %{text}<extra></extra>",
-            "colorbar": {"thickness": 10, "title": title},
+            "hovertemplate": f"%{{y}}, %{{x}}: %{{z:{exact}}}<extra></extra>",
+            # Above the map: beside it, it would take a third of a phone's width.
+            "colorbar": {
+                "orientation": "h",
+                "thickness": 8,
+                "y": 1,
+                "yanchor": "bottom",
+                "title": title,
+            },
         }
     ]
     x = axis(say(f"scan.x.{scan.knob}", lang), type="category", fixedrange=True)
-    return figure(data, x, kernel_axis(), margin={"l": 56, "r": 28, "t": 12, "b": 48})
+    return figure(data, x, kernel_axis(), margin={"l": 56, "r": 12, "t": 12, "b": 48})
+
+
+def _number(value: float, *, is_points: bool) -> str:
+    """Two digits: a cell on a phone has no room for more. Nothing for NaN."""
+    if np.isnan(value):
+        return ""
+    text = f"{value:.2g}"
+    if is_points:
+        text = f"{value:.1f}" if abs(value) < _NO_TENTHS else f"{value:.0f}"
+    return (text if float(text) else text.lstrip("-")).replace("-", "−")
 
 
 def _levels(scan: Scan) -> list[str]:

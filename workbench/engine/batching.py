@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import tensorflow as tf
 
-HELD_BYTES = 2**28
+HELD_BYTES = 2**26
 LARGEST_BYTES = 24 * 2**20
 WORK = 2_000_000_000
 MOST_ROWS = 4096
