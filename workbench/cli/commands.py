@@ -14,10 +14,12 @@ from workbench import demo
 from workbench.cli.compress import compress
 from workbench.cli.flags import add_flags
 from workbench.cli.look import doctor, evaluate
+from workbench.cli.scan import scan
 from workbench.cli.unpack import unpack
 from workbench.cli.voice import Report, Voice
 from workbench.core.errors import UserError
 from workbench.core.readable import size
+from workbench.core.sensitivity import LEVELS
 
 if TYPE_CHECKING:
     import argparse
@@ -151,6 +153,16 @@ def _evaluate(parser: Any, positional: Group, options: Group, speak: Speak) -> N
     options.add_argument("--limit", metavar="N", help=speak("cli.option.limit"))
 
 
+def _scan(parser: Any, positional: Group, options: Group, speak: Speak) -> None:
+    _scored(parser, positional, options, speak)
+    options.add_argument(
+        "--knob",
+        metavar="NAME",
+        default="sparsity",
+        help=speak("cli.option.knob", known=", ".join(LEVELS)),
+    )
+
+
 def _compress(parser: Any, positional: Group, options: Group, speak: Speak) -> None:
     _scored(parser, positional, options, speak)
     for name, metavar in (
@@ -218,6 +230,7 @@ def _switches(options: Group, speak: Speak, *names: str) -> None:
 COMMANDS = {
     "doctor": Command(_scored, doctor),
     "evaluate": Command(_evaluate, evaluate),
+    "scan": Command(_scan, scan),
     "compress": Command(_compress, compress),
     "unpack": Command(_unpack, unpack),
     "dashboard": Command(_dashboard, dashboard, serves=True),
