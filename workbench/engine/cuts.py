@@ -199,14 +199,13 @@ class Program:
             self._candidates(lives, place, before)
             for before, place in zip([0, *places[:-1]], places, strict=True)
         ]
-        sizes = self._sizes(self._outputs, samples)
-        if len(sizes) < len(self._outputs):
-            # What a sample gives depends on its batch: batches must stay as they are.
-            return (start,)
         nearest = [
             tensor for wish in wishes for _, alive in wish[:1] for tensor in alive
         ]
-        sizes |= self._sizes(nearest, samples)
+        sizes = self._sizes((*self._outputs, *nearest), samples)
+        if any(tensor.name not in sizes for tensor in self._outputs):
+            # What a sample gives depends on its batch: batches must stay as they are.
+            return (start,)
         found = [start]
         for wish in wishes:
             for position, alive in wish:
