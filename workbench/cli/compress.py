@@ -228,4 +228,19 @@ def _lines(
         ]
         for one in session.saved.artifacts
     ]
-    return [*table(scores), sizes, *table(files)]
+    return [*table(scores), sizes, *table(files), *_notes(session, voice)]
+
+
+def _notes(session: Session, voice: Voice) -> list[str]:
+    """What is to be known of each file, and why a kernel was left out."""
+    outcome = session.result()
+    assert outcome is not None
+    notes = [
+        f"{one.path.name}: {note.text(voice.lang)}"
+        for one in session.saved.artifacts
+        for note in one.notes
+    ]
+    reasons = [
+        f"{one.path}: {voice.say(one.reason)}" for one in outcome.network.skipped
+    ]
+    return list(dict.fromkeys([*notes, *reasons]))

@@ -36,6 +36,10 @@ class Metric(Protocol):
         """One number per sample."""
         ...
 
+    def answers(self, y_pred: Output) -> NDArray[np.int64] | None:
+        """What is right or wrong, samples first; None where nothing is."""
+        ...
+
     def predicted_classes(self, y_pred: Output) -> NDArray[np.int64] | None:
         """The class that each sample is given; None where there is not one."""
         ...
@@ -73,21 +77,23 @@ class Accuracy:
             y_true: Labels: (n,), or (n, steps), with one axis more where one-hot.
             y_pred: The model's output, (n, classes) or (n, steps, classes).
         """
-        right = self._answers(np.asarray(y_pred)) == self._labels(y_true)
+        right = self.answers(y_pred) == self._labels(y_true)
         return right.reshape(len(right), -1).mean(axis=1, dtype=np.float32)
 
     def predicted_classes(self, y_pred: Output) -> NDArray[np.int64] | None:
         """The class that each sample is given, (n,); None for sequences and labels."""
-        return self._single(self._answers(np.asarray(y_pred)))
+        return self._single(self.answers(y_pred))
 
     def true_classes(self, y_true: NDArray[Any]) -> NDArray[np.int64] | None:
         """The class that each sample has, (n,); None for sequences and labels."""
         return self._single(self._labels(y_true))
 
-    def _answers(self, y_pred: NDArray[Any]) -> NDArray[np.int64]:
+    def answers(self, y_pred: Output) -> NDArray[np.int64]:
+        """The class of each sample or step, or each of its labels."""
+        given = np.asarray(y_pred)
         if self.task == "classes":
-            return y_pred.argmax(axis=-1)
-        answers = (y_pred > (0.0 if self.from_logits else 0.5)).astype(np.int64)
+            return given.argmax(axis=-1)
+        answers = (given > (0.0 if self.from_logits else 0.5)).astype(np.int64)
         return answers[..., 0] if self.task == "binary" else answers
 
     def _labels(self, y_true: NDArray[Any]) -> NDArray[np.int64]:
@@ -118,6 +124,10 @@ class AbsoluteError:
         """
         gaps = np.abs(np.asarray(y_pred, np.float32) - y_true)
         return gaps.reshape(len(gaps), -1).mean(axis=1, dtype=np.float32)
+
+    def answers(self, y_pred: Output) -> NDArray[np.int64] | None:  # noqa: ARG002
+        """None: a number is more or less right."""
+        return None
 
     def predicted_classes(self, y_pred: Output) -> NDArray[np.int64] | None:  # noqa: ARG002
         """None: numbers are no classes."""
@@ -182,6 +192,10 @@ class UserMetric:
         if not np.isfinite(values).all():
             raise UserError("open.metric_not_finite", name=name)
         return values.astype(np.float32)
+
+    def answers(self, y_pred: Output) -> NDArray[np.int64] | None:  # noqa: ARG002
+        """None: the function does not say."""
+        return None
 
     def predicted_classes(self, y_pred: Output) -> NDArray[np.int64] | None:  # noqa: ARG002
         """None: the function does not say."""

@@ -154,7 +154,7 @@ def _factors(
     if not np.array_equal(kernel == 0, values == 0) and not _loses_channels(values):
         return None
     for axis in (None, *range(values.ndim)):
-        if axis and values.shape[axis] == values.size:
+        if axis is not None and values.shape[axis] == values.size:
             continue  # A factor for each weight makes any kernel of any other.
         others = tuple(a for a in range(values.ndim) if a != axis)
         wide = kernel.astype(np.float64)

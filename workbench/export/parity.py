@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BATCH = 250
 # Below this share of equal answers a file is said to differ from what was simulated.
 ENOUGH = 0.999
+# And above this change of a score without answers, as a part of the simulation's.
+MOST_DRIFT = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +36,24 @@ class Parity:
 
     Attributes:
         score: Of the file, paired with the original.
-        agreement: Fraction of samples with the simulation's answer; None where the
-            metric has no single answer.
+        agreement: Fraction of answers that are the simulation's; None where the metric
+            has none.
+        simulated: Score of the simulation on the same samples.
         largest_gap: Largest difference of an output.
         samples_per_second: In the fastest batch, one thread.
     """
 
     score: Measurement
     agreement: float | None
+    simulated: float
     largest_gap: float
     samples_per_second: float
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether a score without answers is another than the simulation's."""
+        gap = abs(self.score.score - self.simulated)
+        return self.agreement is None and gap > MOST_DRIFT * abs(self.simulated)
 
 
 def compare(  # noqa: PLR0913  # what is compared with what, by name
@@ -77,6 +87,7 @@ def compare(  # noqa: PLR0913  # what is compared with what, by name
     simulated = _Simulation(workload, network, original)
     rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     same: list[float | None] = []
+    simulated_rows: list[NDArray[np.float32]] = []
     gap, speed = 0.0, 0.0
     for start in range(0, len(test), BATCH):
         if should_stop():
@@ -88,6 +99,7 @@ def compare(  # noqa: PLR0913  # what is compared with what, by name
         before, expected = simulated.run(x, y, part)
         given = outputs[0] if len(outputs) == 1 else outputs
         rows.append((before, metric.results(y, given)))
+        simulated_rows.append(metric.results(y, expected))
         same.append(_agreement(metric, expected, given))
         gap = max(gap, _gap(expected, given))
     known = [share for share in same if share is not None]
@@ -95,6 +107,7 @@ def compare(  # noqa: PLR0913  # what is compared with what, by name
     return Parity(
         score=_paired(workload, *map(np.concatenate, zip(*rows, strict=True))),
         agreement=float(np.average(known, weights=sizes)) if known else None,
+        simulated=float(np.concatenate(simulated_rows).mean(dtype=np.float64)),
         largest_gap=gap,
         samples_per_second=speed,
     )
@@ -142,13 +155,10 @@ def _paired(
 
 
 def _agreement(metric: Metric, expected: Any, given: Any) -> float | None:
-    classes = metric.predicted_classes(expected), metric.predicted_classes(given)
-    if classes[0] is not None and classes[1] is not None:
-        return float(np.mean(classes[0] == classes[1]))
-    has_steps = isinstance(expected, np.ndarray) and expected.ndim > 2  # noqa: PLR2004
-    if metric.info.is_accuracy and has_steps:
-        return float(np.mean(expected.argmax(-1) == np.asarray(given).argmax(-1)))
-    return None
+    one, other = metric.answers(expected), metric.answers(given)
+    if one is None or other is None:
+        return None
+    return float(np.mean(one == other))
 
 
 def _gap(expected: Any, given: Any) -> float:

@@ -195,6 +195,6 @@ def _zero_points(stored: Stored, bits: int) -> NDArray[np.int64] | None:
     )
     low = stored.q.min(axis=axes).astype(np.int64).reshape(-1)
     high = stored.q.max(axis=axes).astype(np.int64).reshape(-1)
-    if np.any(high - low > most - least):
-        return None
-    return np.clip(least - np.minimum(low, 0), least, most)
+    # Zero is among what a grid holds, whatever else is.
+    low, high = np.minimum(low, 0), np.maximum(high, 0)
+    return None if np.any(high - low > most - least) else least - low

@@ -190,6 +190,9 @@ def _measured(job: ExportJob, artifact: Artifact, order: Sequence[int]) -> Artif
     if parity.agreement is not None and parity.agreement < ENOUGH:
         percent = f"{100 * parity.agreement:.2f}"
         notes = (*notes, Note.of("export.disagrees", percent=percent))
+    if parity.has_drifted:
+        told = f"{parity.score.score:.4g}", f"{parity.simulated:.4g}"
+        notes = (*notes, Note.of("export.drifts", file=told[0], simulated=told[1]))
     speed = Quantity(parity.samples_per_second, "samples/s", "measured")
     return replace(
         artifact,
