@@ -166,6 +166,8 @@ def test_people_read_words(files, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "原始模型" in out
     assert "model.keras" in out
+    # What is to be known of a file is not for scripts alone.
+    assert any(line.startswith("model.keras: ") for line in out.splitlines())
     assert main(["doctor", model, "--lang", "en"]) == 0
     assert "hidden/kernel  dense" in capsys.readouterr().out
 
