@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 import pytest
 
 from workbench.charts import charts
-from workbench.charts.sensitivity import losses
 from workbench.core.measurement import MetricInfo
 from workbench.core.sensitivity import Scan
 
@@ -21,7 +20,7 @@ def scanned(snapshot, *changes):
 
 def test_losses_are_points_of_accuracy(snapshot):
     now = scanned(snapshot, ("b/kernel", 0.5, -0.031), ("a/kernel", 0.3, 0.01))
-    found = losses(now)
+    found = now.scan.losses(now.metric)
     assert found[1, 1] == pytest.approx(3.1)
     assert found[0, 0] == pytest.approx(-1)
     assert np.isnan(found).sum() == found.size - 2
@@ -30,7 +29,7 @@ def test_losses_are_points_of_accuracy(snapshot):
 def test_where_less_is_better_a_rise_is_a_loss(snapshot):
     error = MetricInfo("mae", higher_is_better=False, is_accuracy=False)
     now = scanned(replace(snapshot, metric=error), ("a/kernel", 0.3, 0.2))
-    assert losses(now)[0, 0] == pytest.approx(0.2)
+    assert now.scan.losses(now.metric)[0, 0] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

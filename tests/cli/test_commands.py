@@ -8,19 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.chain.models import case
 from workbench import serve
 from workbench.cli import compress, main
 from workbench.cli.voice import Report, Voice, plain, table
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    given = case("dense")
-    given.model.save(folder / "model.keras")
-    np.savez(folder / "data.npz", allow_pickle=False, **given.data)
-    return str(folder / "model.keras"), str(folder / "data.npz")
 
 
 @pytest.fixture

@@ -2,10 +2,6 @@
 
 import json
 
-import numpy as np
-import pytest
-
-from tests.chain.models import case
 from workbench.cli import main
 from workbench.core.compress import compress
 from workbench.core.edit import set_knobs
@@ -15,20 +11,11 @@ from workbench.engine.evaluator import Evaluator
 from workbench.engine.workload import open_workload
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    given = case("dense")
-    given.model.save(folder / "model.keras")
-    np.savez(folder / "data.npz", allow_pickle=False, **given.data)
-    return str(folder / "model.keras"), "--data", str(folder / "data.npz")
-
-
 def test_every_change_is_that_of_the_kernel_alone(files, capsys):
-    assert main(["scan", *files, "--knob", "bits", "--json"]) == 0
+    assert main(["scan", files[0], "--data", files[1], "--knob", "bits", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["levels"] == list(LEVELS["bits"])
-    workload = open_workload(files[0], files[2])
+    workload = open_workload(*files)
     assert list(found["changes"]) == [site.path for site in workload.sites]
     evaluator = Evaluator(workload)
     for path, changes in found["changes"].items():
@@ -43,7 +30,7 @@ def test_every_change_is_that_of_the_kernel_alone(files, capsys):
 
 def test_people_read_what_is_lost(files, capsys, monkeypatch):
     monkeypatch.setenv("LANG", "C")
-    assert main(["scan", *files]) == 0
+    assert main(["scan", files[0], "--data", files[1]]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split()[2:] == [f"{level:.0%}" for level in LEVELS["sparsity"]]
     assert [row.split()[0] for row in rows] == ["hidden/kernel", "head/kernel"]
@@ -52,7 +39,7 @@ def test_people_read_what_is_lost(files, capsys, monkeypatch):
 
 def test_another_knob_is_one_sentence(files, capsys, monkeypatch):
     monkeypatch.setenv("LANG", "C")
-    assert main(["scan", *files, "--knob", "rank"]) == 2
+    assert main(["scan", files[0], "--data", files[1], "--knob", "rank"]) == 2
     _, err = capsys.readouterr()
     assert len(err.splitlines()) == 1
     assert "sparsity, bits" in err

@@ -18,27 +18,12 @@ from workbench.charts.style import (
 from workbench.text import say
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from workbench.charts import PlotlyJSON
-    from workbench.core.sensitivity import Scan
     from workbench.core.snapshot import Snapshot
 
 # Points: to lose less is not painted as if it were much, and more is all the same.
 _LEAST_RANGE, _FULL = 1.0, 10.0
-_POINTS = 100
 _NO_TENTHS = 9.95
-
-
-def losses(snapshot: Snapshot) -> NDArray[np.float64]:
-    """What is lost, (kernels, levels): points of accuracy, else units of the score.
-
-    It is negative where a kernel gains, and NaN where nothing is known yet.
-    """
-    assert snapshot.scan is not None, "There is a scan to show."
-    is_more_better = snapshot.metric is None or snapshot.metric.higher_is_better
-    unit = _POINTS if snapshot.is_fraction else 1
-    return (-unit if is_more_better else unit) * snapshot.scan.changes_by_kernel
 
 
 @charts.add("sensitivity")
@@ -47,7 +32,7 @@ def draw_sensitivity(snapshot: Snapshot) -> PlotlyJSON:
     scan, lang = snapshot.scan, snapshot.lang
     if scan is None or not scan.paths:
         return empty("chart.empty.sensitivity", lang)
-    lost = losses(snapshot)
+    lost = scan.losses(snapshot.metric)
     most = float(np.nanmax(lost, initial=0))
     unit, exact, full = "score_lost", ".3g", most or 1.0
     if snapshot.is_fraction:
@@ -56,7 +41,7 @@ def draw_sensitivity(snapshot: Snapshot) -> PlotlyJSON:
     data = [
         {
             "type": "heatmap",
-            "x": _levels(scan),
+            "x": scan.level_names,
             "y": list(scan.paths),
             "z": lost,
             "text": [
@@ -90,12 +75,5 @@ def _number(value: float, *, is_points: bool) -> str:
     """Two digits: a cell on a phone has no room for more. Nothing for NaN."""
     if np.isnan(value):
         return ""
-    text = f"{value:.2g}"
-    if is_points:
-        text = f"{value:.1f}" if abs(value) < _NO_TENTHS else f"{value:.0f}"
-    return (text if float(text) else text.lstrip("-")).replace("-", "−")
-
-
-def _levels(scan: Scan) -> list[str]:
-    form = "{:.0%}" if scan.knob == "sparsity" else "{:.0f}"
-    return [form.format(level) for level in scan.levels]
+    points = "z.1f" if abs(value) < _NO_TENTHS else "z.0f"
+    return format(value, points if is_points else "z.2g").replace("-", "−")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from workbench.core.measurement import MetricInfo
     from workbench.engine.workload import Workload
 
-_POINTS = 100
-
 
 def scan(wish: argparse.Namespace, voice: Voice) -> Report:
     """Each kernel at every level of a knob, all others as they were."""
@@ -55,19 +53,10 @@ def _scanned(found: Scan, workload: Workload, voice: Voice) -> Scan:
 
 
 def _lines(found: Scan, info: MetricInfo, voice: Voice) -> list[str]:
-    form = "{:.0%}" if found.knob == "sparsity" else "{:.0f}"
-    unit, digits = ("points", ".2f") if info.is_accuracy else ("score_lost", ".3g")
-    lost = found.changes_by_kernel * (_POINTS if info.is_accuracy else 1)
-    lost = -lost if info.higher_is_better else lost
-    head = [voice.say(f"scan.{unit}"), *map(form.format, found.levels)]
+    unit, digits = ("points", "z.2f") if info.is_accuracy else ("score_lost", "z.3g")
+    head = [voice.say(f"scan.{unit}"), *found.level_names]
     rows = [
-        [path, *(_number(value, digits) for value in row)]
-        for path, row in zip(found.paths, lost, strict=True)
+        [path, *(format(value, digits) for value in row)]
+        for path, row in zip(found.paths, found.losses(info), strict=True)
     ]
     return table([head, *rows])
-
-
-def _number(value: float, digits: str) -> str:
-    """A number; none of its zeros has a sign."""
-    text = format(value, digits)
-    return text if float(text) else text.lstrip("-")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from workbench.core.measurement import MetricInfo
     from workbench.core.tensor import Site
 
 # What is tried, by knob: of which step it is, and its levels, the mildest first.
@@ -30,6 +31,8 @@ LEVELS: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "bits": (10, 8, 7, 6, 5, 4, 3, 2),
     }
 )
+
+_POINTS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,24 @@ class Scan:
             for path in self.paths
         ]
         return np.array(rows, np.float64).reshape(len(self.paths), len(self.levels))
+
+    @property
+    def level_names(self) -> list[str]:
+        """The levels as they are read: shares in percent, bits as they are."""
+        form = "{:.0%}" if self.knob == "sparsity" else "{:.0f}"
+        return [form.format(level) for level in self.levels]
+
+    def losses(self, metric: MetricInfo | None) -> NDArray[np.float64]:
+        """What is lost, (kernels, levels): points of accuracy, else units of the score.
+
+        It is negative where a kernel gains, and NaN where nothing is known yet.
+
+        Args:
+            metric: What the score means; None for accuracy.
+        """
+        unit = _POINTS if metric is None or metric.is_accuracy else 1
+        is_more_better = metric is None or metric.higher_is_better
+        return (-unit if is_more_better else unit) * self.changes_by_kernel
 
     def recipes(self) -> Iterator[tuple[str, float, Recipe]]:
         """Path, level, and the recipe that compresses this kernel alone, plainly."""

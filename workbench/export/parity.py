@@ -85,9 +85,8 @@ def compare(  # noqa: PLR0913  # what is compared with what, by name
     if test is None or metric is None:
         return None
     simulated = _Simulation(workload, network, original)
-    rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    rows: list[tuple[NDArray[np.float32], ...]] = []
     same: list[float | None] = []
-    simulated_rows: list[NDArray[np.float32]] = []
     gap, speed = 0.0, 0.0
     for start in range(0, len(test), BATCH):
         if should_stop():
@@ -98,16 +97,16 @@ def compare(  # noqa: PLR0913  # what is compared with what, by name
         speed = max(speed, len(y) / max(spent, 1e-9))
         before, expected = simulated.run(x, y, part)
         given = outputs[0] if len(outputs) == 1 else outputs
-        rows.append((before, metric.results(y, given)))
-        simulated_rows.append(metric.results(y, expected))
+        rows.append((before, *(metric.results(y, p) for p in (given, expected))))
         same.append(_agreement(metric, expected, given))
         gap = max(gap, _gap(expected, given))
     known = [share for share in same if share is not None]
-    sizes = [len(before) for before, _ in rows]
+    sizes = [len(before) for before, *_ in rows]
+    before, after, meant = map(np.concatenate, zip(*rows, strict=True))
     return Parity(
-        score=_paired(workload, *map(np.concatenate, zip(*rows, strict=True))),
+        score=_paired(workload, before, after),
         agreement=float(np.average(known, weights=sizes)) if known else None,
-        simulated=float(np.concatenate(simulated_rows).mean(dtype=np.float64)),
+        simulated=float(meant.mean(dtype=np.float64)),
         largest_gap=gap,
         samples_per_second=speed,
     )
