@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import warnings
 import zipfile
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -42,15 +43,12 @@ def open_lightly(file: Path, config: Mapping[str, Any]) -> keras.Model | None:
     if not _is_own(bare):
         return None
     try:
-        model = _made(bare)
-        if model is None:
-            return None
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            zipfile.ZipFile(file) as archive,
-            _taking(list(variables(model).values())),
-        ):
-            model.load_weights(archive.extract(_WEIGHTS, folder))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = _made(bare)
+            if model is None:
+                return None
+            _read(model, file)
     except Exception:  # noqa: BLE001  # Keras raises every kind
         return None
     _compile(model, config.get(_COMPILED) or {})
@@ -74,6 +72,16 @@ def _made(config: Mapping[str, Any]) -> keras.Model | None:
         for variable in variables(model).values():
             variable._initializer = Unset()
     return model if is_plain(model) else None
+
+
+def _read(model: keras.Model, file: Path) -> None:
+    """Fill the model with the weights in a file."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(file) as archive,
+        _taking(list(variables(model).values())),
+    ):
+        model.load_weights(archive.extract(_WEIGHTS, folder))
 
 
 @contextlib.contextmanager

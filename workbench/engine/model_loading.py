@@ -61,7 +61,8 @@ def load_model(
         known = dict(custom_objects)
     else:
         known = {} if custom_objects is None else load_objects(custom_objects)
-    return _opened(file, config, known, trust_code)
+    opened = open_lightly(file, config) if file.suffix == ".keras" else None
+    return _opened(file, config, known, trust_code) if opened is None else opened
 
 
 def check_model(model: keras.Model) -> None:
@@ -106,11 +107,6 @@ def _opened(
         old = translated(config, file)
         ways.insert(0, lambda: open_keras2(file, old, known))
     errors: list[Exception] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        opened = open_lightly(file, config) if file.suffix == ".keras" else None
-    if opened is not None:
-        return opened
     for way in ways:
         try:
             with warnings.catch_warnings():
