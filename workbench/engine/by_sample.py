@@ -56,11 +56,13 @@ def _told(values: NDArray[Any]) -> NDArray[np.float64]:
     if not values.size:
         return np.zeros((count, 5))
     parts = values.view(np.real(values).dtype) if np.iscomplexobj(values) else values
-    rows = parts.reshape(count, -1).astype(np.float64)
-    length = np.full(count, values.size / count)
-    spread = np.sqrt(np.square(rows).mean(1))
-    order = rows @ np.cos(np.arange(rows.shape[1]))
-    return np.stack([length, rows.mean(1), spread, rows.max(1), order], 1)
+    rows = parts.reshape(count, -1)
+    waves = np.cos(np.arange(rows.shape[1]))
+    told = np.empty((count, 5))
+    for now, row in zip(told, map(np.float64, rows), strict=True):
+        spread = np.sqrt(row @ row / row.size)
+        now[:] = values.size / count, row.mean(), spread, row.max(), row @ waves
+    return told
 
 
 def _are_samples(whole: tf.Tensor, parts: Sequence[tf.Tensor]) -> bool:

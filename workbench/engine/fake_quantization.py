@@ -43,22 +43,21 @@ def fake_quantize(x: tf.Tensor, scale: Scalar, low: Scalar, high: Scalar) -> tf.
     return clipped * scale
 
 
-@tf.custom_gradient
 def straight_through(
     x: tf.Tensor, scale: Scalar, low: Scalar, high: Scalar
-) -> tuple[tf.Tensor, Any]:
+) -> tf.Tensor:
     """`fake_quantize` whose gradient passes inside the range and is zero outside.
+
+    TensorFlow keeps what a custom gradient refers to for ever, the graph with it: here
+    a difference of nothing carries the gradient instead.
 
     Source: Bengio et al. 2013, arXiv 1308.3432.
     """
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-        steps = x / scale
-        # Half a step more than the range still rounds into it.
-        is_inside = (steps >= low - 0.5) & (steps <= high + 0.5)
-        return tf.where(is_inside, upstream, 0.0), None, None, None
-
-    return fake_quantize(x, scale, low, high), gradient
+    steps = x / scale
+    # Half a step more than the range still rounds into it.
+    is_inside = (steps >= low - 0.5) & (steps <= high + 0.5)
+    passing = tf.where(is_inside, x - tf.stop_gradient(x), 0.0)
+    return tf.stop_gradient(fake_quantize(x, scale, low, high)) + passing
 
 
 class QuantizedActivations:

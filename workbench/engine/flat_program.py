@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.engine import silence
-from workbench.engine.batching import is_convolution, tile_rows
+from workbench.engine.batching import held_rows, is_convolution, tile_rows
 from workbench.engine.flat_piece import FlatPiece
 from workbench.engine.piece import is_close
 from workbench.engine.translation import Translation
@@ -134,12 +134,15 @@ class FlatProgram:
         )
         if not is_tried:
             return [False] * program.end
-        rows = len(self._samples[0])
+        # What they make at all cuts is held together.
+        held = held_rows(sum(cut.bytes_per_sample for cut in program.cuts))
+        samples = [array[:held] for array in self._samples]
+        rows = len(samples[0])
         translations = [self._attempt(cut, rows) for cut in range(program.end)]
         for translation in filter(None, translations):
             self._parameters |= translation.parameters
         weights = self._parameter_values()
-        expected = self._expected()
+        expected = self._expected(samples)
         # LiteRT says on the way which of its kernels it uses.
         with silence():
             return [
@@ -154,13 +157,13 @@ class FlatProgram:
         except Untranslatable:
             return None
 
-    def _expected(self) -> dict[str, tf.Tensor]:
-        """What TensorFlow has for the samples at every cut and at the end."""
+    def _expected(self, samples: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """What TensorFlow has for samples at every cut and at the end."""
         program = self._program
         ends = range(1, program.end + 1)
         tensors = [t for cut in ends for t in program.tensors(cut)]
-        found = program.extract(program.tensors(0), tensors)(self._samples)
-        given = zip(program.tensors(0), self._samples, strict=True)
+        found = program.extract(program.tensors(0), tensors)(samples)
+        given = zip(program.tensors(0), samples, strict=True)
         return {t.name: v for t, v in (*given, *zip(tensors, found, strict=True))}
 
     def _agrees(
