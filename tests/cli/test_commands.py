@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -137,6 +138,39 @@ def test_what_a_format_cannot_write_is_said_before_the_long_work(
     assert main(["compress", files[0], "--data", files[1], *words]) == 2
     assert "has 6" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_format_that_does_not_hold_a_model_does_not_cost_the_others(tmp_path, capsys):
+    given = keras.Input((3,), dtype="int64", name="numbers")
+    looked_up = keras.layers.IntegerLookup(vocabulary=[4, 5, 6])(given)
+    table = keras.layers.Embedding(4, 2, name="table")(looked_up)
+    flat = keras.layers.Flatten()(table)
+    model = keras.Model(given, keras.layers.Dense(2, "softmax")(flat))
+    model.save(tmp_path / "model.keras")
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(4, 7, (20, 3)), rng.integers(0, 2, 20)
+    np.savez(tmp_path / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    words = ["compress", tmp_path / "model.keras", "--data", tmp_path / "data.npz"]
+    words += [*SETTINGS, "--formats", "tflite,keras", "--out", tmp_path / "out"]
+    assert main([*map(str, words), "--json"]) == 2
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert [file["format"] for file in found["files"]] == ["keras"]
+    (missing,) = found["left_out"]
+    assert missing["format"] == "tflite"
+    assert missing["reason"] in said.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "model.keras",
+        "recipe.yaml",
+        "resolved.json",
+        "report.html",
+    }
+    assert missing["reason"] in (tmp_path / "out" / "report.html").read_text("utf-8")
+    # Where no format holds it, nothing is there.
+    words = [*words[:-3], "tflite", "--out", tmp_path / "none"]
+    assert main([*map(str, words)]) == 2
+    assert capsys.readouterr().err.strip() == missing["reason"]
+    assert not (tmp_path / "none").exists()
 
 
 def test_force_replaces_an_earlier_result(files, run, tmp_path):

@@ -1,8 +1,11 @@
 """Retraining holds masks, grids and frozen layers, and gives back what it measured."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from tests.engine.training import (
     MANY,
@@ -24,6 +27,12 @@ from workbench.engine.layers import variables
 
 def at_once() -> bool:
     return True
+
+
+def graphs() -> int:
+    """Traced graphs that something still refers to."""
+    gc.collect()
+    return sum(isinstance(held, FuncGraph) for held in gc.get_objects())
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +173,16 @@ def test_quantized_activations_are_trained_through_and_kept(workload):
     assert coarse.network.digest != plain.network.digest
     kernel = "first/kernel"
     assert not np.array_equal(coarse.kernels[kernel], plain.kernels[kernel])
+
+
+def test_nothing_of_a_retraining_stays_but_its_result(workload):
+    low, high = np.array(0, np.float32), np.array(6, np.float32)
+    grid = grid_between(low, high, 4, is_symmetric=False)
+    grids = {site.path: grid for site in workload.outputs if not site.is_edge}
+    retrain(workload, recipe_of(), activations=grids)
+    before = graphs()
+    retrain(workload, recipe_of(), activations=grids)
+    assert graphs() == before
 
 
 def test_the_start_stands_where_every_epoch_is_far_worse(workload):

@@ -1,8 +1,9 @@
 """The command ``workbench``: the whole chain from a terminal or a script.
 
 ``--json`` prints one object and nothing else on stdout; progress goes to stderr where
-that is a terminal. The exit code is 0 when done, 2 for a mistake of the user (one
-sentence on stderr), 130 after Ctrl-C, and 1, with a traceback, for one of ours.
+that is a terminal. The exit code is 0 when done, 2 for a mistake of the user or a part
+that could not be done (one sentence on stderr), 130 after Ctrl-C, and 1, with a
+traceback, for one of ours.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def _run(words: list[str], lang: str) -> int:
         finally:
             voice.clear()
     print(report.json() if voice.is_json else report.text())
-    return DONE
+    for sentence in report.undone:
+        print(_one_line(sentence), file=sys.stderr)
+    return USERS_MISTAKE if report.undone else DONE
 
 
 @contextlib.contextmanager

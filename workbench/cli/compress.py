@@ -138,7 +138,8 @@ def _report(session: Session, voice: Voice) -> Report:
     from workbench.export.wbz import predicted
 
     coded = predicted(session.workload, outcome.network)
-    artifacts, now = session.saved.artifacts, session.snapshot()
+    artifacts, left_out = session.saved.artifacts, session.saved.left_out
+    now = session.snapshot()
     found = [finding.text(voice.lang) for finding in session.findings]
     found += _missed(session, coded.value, voice)
     before = now.before and now.before.measurement
@@ -153,12 +154,20 @@ def _report(session: Session, voice: Voice) -> Report:
         "tensors": numbers.tensors(session.sites, outcome.network, voice),
         "sizes": numbers.sizes(session.original_sizes, outcome.sizes, coded),
         "files": [_file(one, voice) for one in artifacts],
+        "left_out": [
+            {"format": one.format, "reason": one.reason.text(voice.lang)}
+            for one in left_out
+        ],
         "findings": found,
         "recipe": outcome.recipe.to_json(),
         "seed": outcome.recipe.seed,
         "out": str(session.saved.folder),
     }
-    return Report(data, [*_lines(session, before, after, voice), *found])
+    return Report(
+        data,
+        [*_lines(session, before, after, voice), *found],
+        [one.text(voice.lang) for one in left_out],
+    )
 
 
 def _missed(session: Session, coded: float, voice: Voice) -> list[str]:

@@ -25,10 +25,12 @@ class Report:
     Attributes:
         data: For ``--json``.
         lines: For people.
+        undone: What of the wish could not be done, a sentence each.
     """
 
     data: Mapping[str, Any]
     lines: Sequence[str]
+    undone: Sequence[str] = ()
 
     def json(self) -> str:
         """One JSON object; a number that is none in JSON is null."""

@@ -74,6 +74,24 @@ class Note:
         return say(self.key, lang, **dict(self.values))
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A format that does not hold a network.
+
+    Attributes:
+        format: Name of the exporter.
+        reason: Why.
+    """
+
+    format: str
+    reason: Note
+
+    def text(self, lang: str = "en") -> str:
+        """The sentence."""
+        reason = self.reason.text(lang)
+        return say("export.left_out", lang, format=self.format, reason=reason)
+
+
 @dataclass(frozen=True, eq=False)
 class Artifact:
     """A file that was written, read back and run.

@@ -1,7 +1,7 @@
 """A whole result in one folder: the files, the recipe, what was really done, a report.
 
 The folder appears when everything in it is written and has been read back, or not at
-all.
+all. A format that does not hold the network does not cost the others.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from workbench.core.errors import UserError
 from workbench.core.resolved import FILE_NAME as MARK
 from workbench.core.resolved import ResolvedRecipe, resolve
 from workbench.core.store import publish, write_atomic
-from workbench.export.artifact import Artifact, ExportJob, exporters
+from workbench.export.artifact import Artifact, ExportJob, LeftOut, Note, exporters
 from workbench.export.report import ReportInput, report
 from workbench.export.wbz import predicted
 
@@ -35,11 +36,13 @@ class Bundle:
         folder: The folder.
         artifacts: The exporters' files in it.
         network: Digest of the network that they are of.
+        left_out: The formats that were asked for and do not hold it.
     """
 
     folder: Path
     artifacts: tuple[Artifact, ...]
     network: str = ""
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
@@ -64,7 +67,7 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         should_stop: Asked between steps of an export.
 
     Raises:
-        UserError: If something cannot be exported or written.
+        UserError: If no format holds the network, or something cannot be written.
         Stopped: Once it should stop.
     """
     network, recipe = outcome.network, outcome.recipe
@@ -73,15 +76,41 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         job = ExportJob(
             workload, network, recipe, draft, should_stop, snapshot.original
         )
-        artifacts = tuple(
-            _scored(exporters[name](job), job, outcome) for name in formats
-        )
+        written, left_out = _exported(job, formats)
+        artifacts = tuple(_scored(one, job, outcome) for one in written)
         write_atomic(draft / RECIPE, recipe.dumps())
         write_atomic(draft / MARK, resolved.dumps())
         told = _told(workload, outcome, snapshot, resolved, artifacts)
+        told = replace(told, left_out=left_out)
         write_atomic(draft / REPORT, report(told, snapshot.lang))
     moved = (replace(one, path=folder / one.path.name) for one in artifacts)
-    return Bundle(folder, tuple(moved), network.digest)
+    return Bundle(folder, tuple(moved), network.digest, left_out)
+
+
+def _exported(
+    job: ExportJob, formats: Sequence[str]
+) -> tuple[list[Artifact], tuple[LeftOut, ...]]:
+    """The files of the formats that hold a network, and the other formats.
+
+    Raises:
+        UserError: Of the first format, if none holds it.
+    """
+    written: list[Artifact] = []
+    refused: dict[str, UserError] = {}
+    for name, export in {name: exporters[name] for name in formats}.items():
+        others = set(job.folder.iterdir())
+        try:
+            written.append(export(job))
+        except UserError as error:
+            refused[name] = error
+            for path in set(job.folder.iterdir()) - others:
+                path.unlink()
+    if refused and not written:
+        raise next(iter(refused.values()))
+    return written, tuple(
+        LeftOut(name, Note.of(error.key, **error.values))
+        for name, error in refused.items()
+    )
 
 
 def _scored(one: Artifact, job: ExportJob, outcome: Outcome) -> Artifact:

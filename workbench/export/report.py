@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.core.quantity import Quantity
     from workbench.core.resolved import ResolvedRecipe
     from workbench.core.snapshot import Outcome
-    from workbench.export.artifact import Artifact
+    from workbench.export.artifact import Artifact, LeftOut
 
 _STYLE = Path(__file__).with_name("report.css")
 _SECTIONS = {
@@ -54,6 +54,7 @@ class ReportInput:
         before: The result without retraining.
         after: The result of retraining; None without.
         artifacts: The files that were written.
+        left_out: The formats that do not hold the result.
         history: Every setting that was tried.
         budget: Bytes that the user wanted to stay below; None for no budget.
         coded: What the result takes entropy-coded, decodable; None where not known.
@@ -67,6 +68,7 @@ class ReportInput:
     before: Outcome | None
     after: Outcome | None = None
     artifacts: Sequence[Artifact] = ()
+    left_out: Sequence[LeftOut] = ()
     history: Sequence[Visit] = ()
     budget: float | None = None
     coded: Quantity | None = None

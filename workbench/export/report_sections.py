@@ -170,6 +170,7 @@ def files(given: ReportInput, words: ReportWords) -> str:
         )
         parts.append(f"<h3>{escape(one.path.name)}</h3>{_table([], rows)}")
         parts.append(f"<ul>{notes}</ul>" if notes else "")
+    parts += [f"<p>{escape(one.text(words.lang))}</p>" for one in given.left_out]
     return "".join(parts)
 
 

@@ -72,9 +72,9 @@ def _form(scope: Scope) -> list[ipywidgets.Widget]:
 
 
 def _listing(scope: Scope) -> str:
-    lang = scope.session.lang
+    lang, saved = scope.session.lang, scope.session.saved
     lines = []
-    for one in scope.session.saved.artifacts:
+    for one in saved.artifacts:
         parts = [f"<b>{escape(one.path.name)}</b> {words.size(one.bytes.value)}"]
         parts.append(words.badge(one.bytes.provenance, lang))
         if one.score is not None:
@@ -85,4 +85,5 @@ def _listing(scope: Scope) -> str:
             parts.append(f"{one.latency_ms.value:.3g} ms")
         notes = "".join(f"<li>{escape(note.text(lang))}</li>" for note in one.notes)
         lines.append(f"<li>{' '.join(parts)}<ul>{notes}</ul></li>")
+    lines += [f"<li>{escape(one.text(lang))}</li>" for one in saved.left_out]
     return f"<ul>{''.join(lines)}</ul>"
