@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from workbench.core.intervals import (
     Flips,
     Interval,
+    answers_in,
     paired_flips,
     paired_mean,
     student,
@@ -226,3 +227,28 @@ def test_coverage_of_wilson(share: float) -> None:
     hits = [wilson(right / 500, 500) for right in rights]
     covered = np.mean([low <= share <= high for low, high in hits])
     assert covered >= 0.935
+
+
+@pytest.mark.parametrize("n", [30, 300, 3000])
+@pytest.mark.parametrize("kind", ["pixels", "steps", "rare", "answers"])
+def test_coverage_where_samples_are_right_in_part(kind: str, n: int) -> None:
+    rng = np.random.default_rng(n)
+    mean, draw = {
+        "pixels": (0.95, lambda: rng.beta(190, 10, n)),
+        "steps": (0.9, lambda: rng.binomial(10, 0.9, n) / 10),
+        "rare": (0.98, lambda: np.where(rng.random(n) < 0.02, 0.0, 1.0 - 1e-9)),
+        "answers": (0.9, lambda: (rng.random(n) < 0.9).astype(float)),
+    }[kind]
+    hits, widths = [], []
+    for _ in range(1000):
+        shares = draw()
+        low, high = wilson(shares.mean(), answers_in(shares, n))
+        hits.append(low <= mean <= high)
+        widths.append(high - low)
+    assert np.mean(hits) >= 0.945 - 3 * math.sqrt(0.945 * 0.055 / 1000)
+    plain = wilson(mean, n)
+    share = np.mean(widths) / (plain.high - plain.low)
+    if kind in ("pixels", "steps"):
+        assert share < 0.65
+    else:
+        assert share == pytest.approx(1, abs=0.05)

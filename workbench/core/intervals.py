@@ -69,19 +69,38 @@ class Paired(NamedTuple):
     sampled: Difference
 
 
-def wilson(share: float, n: int) -> Interval:
+def wilson(share: float, n: float) -> Interval:
     """Wilson's score interval of a share.
 
     Args:
-        share: Fraction of right answers among `n`, 0 to 1. For answers that are right
-            in part the interval is too wide rather than too narrow.
-        n: Number of samples, at least 1.
+        share: Fraction of right answers among `n`, 0 to 1.
+        n: Number of samples, at least 1; `answers_in` gives it where samples may be
+            right in part.
     """
     spread = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
     centre = share + Z * Z / (2 * n)
     scale = 1 + Z * Z / n
     low, high = (centre - spread) / scale, (centre + spread) / scale
     return Interval(min(max(low, 0.0), share), max(min(high, 1.0), share))
+
+
+def answers_in(shares: NDArray[np.floating], n: int) -> float:
+    """How many answers, right or wrong, tell as much as samples that may be in between.
+
+    As many as have the same variance of the mean (Korn and Graubard 1998, Survey
+    Methodology 24, 193), a sample of 0 and one of 1 added to those seen: of one in a
+    hundred that is all wrong many see nothing.
+
+    Args:
+        shares: Of each sample seen how much of it is right, 0 to 1.
+        n: Number of samples.
+
+    Returns:
+        At least `n`; no more where every sample is right or wrong.
+    """
+    smoothed = np.append(shares, (0, 1))
+    mean = float(np.mean(smoothed, dtype=np.float64))
+    return n * mean * (1 - mean) / float(np.var(smoothed, dtype=np.float64))
 
 
 def student(values: NDArray[np.floating]) -> Interval:

@@ -10,6 +10,7 @@ import numpy as np
 
 from workbench.core.intervals import (
     Interval,
+    answers_in,
     paired_flips,
     paired_mean,
     student,
@@ -124,7 +125,7 @@ def _interval(
 ) -> Interval:
     """The sampling interval of a score on n samples, some of whose results we know."""
     if info.is_accuracy:
-        return wilson(min(max(score, 0.0), 1.0), n)
+        return wilson(min(max(score, 0.0), 1.0), answers_in(results, n))
     mean = float(results.mean(dtype=np.float64))
     low, high = student(results)
     share = (len(results) / n) ** 0.5
