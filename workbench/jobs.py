@@ -178,7 +178,9 @@ def saving(session: Session, task: Task, wish: Saving) -> Iterator[Delivery]:
         yield session.saying("session.not_saved")
         return
     yield lambda: session.set(saved=bundle)
-    yield session.saying("session.saved", folder=str(wish.folder))
+    formats = ", ".join(one.format for one in bundle.left_out)
+    key = "session.saved_without" if formats else "session.saved"
+    yield session.saying(key, folder=str(wish.folder), formats=formats)
 
 
 def packing(

@@ -282,6 +282,19 @@ def test_a_download_is_packed_by_the_session(dense, tmp_path, monkeypatch):
     )
 
 
+def test_what_was_not_written_is_in_the_list_of_files(dense, tmp_path):
+    session = Session(dense.model, dense.data, is_kept=False)
+    scope = Scope(session, Address())
+    toggle, group = saving(scope)
+    toggle.value = True
+    session.save(tmp_path / "result", ("keras", "tflite-int8"))
+    assert dict(session.status.values)["formats"] == "tflite-int8"
+    listing = " ".join(str(getattr(w, "value", "")) for w in tree(group))
+    assert "model.keras" in listing
+    assert "tflite-int8" in listing
+    assert scope.say("export.no_activations") in listing
+
+
 def test_a_folder_that_is_gone_is_not_an_empty_download(dense, tmp_path):
     session = Session(dense.model, dense.data, is_kept=False)
     session.save(tmp_path / "result", ("keras",))
