@@ -118,6 +118,19 @@ def test_a_size_that_no_level_reaches_is_told(files, run, tmp_path):
     assert not reached["findings"]
 
 
+def test_a_retraining_that_loses_is_told(files, run, tmp_path):
+    model, data = files
+    words = ["--sparsity", "0.1", "--retrain", "1", "--formats", "keras", "--force"]
+    words += ["--batch-size", "256", "--out", tmp_path / "out", "--learning-rate"]
+    is_told = set()
+    for rate in ("0.001", "0.3"):
+        found = run("compress", model, "--data", data, *words, rate)
+        is_worse = found["after"]["score"] < found["before"]["score"]
+        assert bool(found["findings"]) == is_worse
+        is_told.add(is_worse)
+    assert is_told == {False, True}
+
+
 def test_a_file_of_quantized_activations_has_its_own_score(files, run, tmp_path):
     model, data = files
     words = [*SETTINGS, "--activation-bits", "4", "--bits", "2"]

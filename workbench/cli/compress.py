@@ -144,6 +144,7 @@ def _report(session: Session, voice: Voice) -> Report:
     found += _missed(session, coded.value, voice)
     before = now.before and now.before.measurement
     after = now.after and now.after.measurement
+    found += _lost(session, before, after, voice)
     data = {
         "model": session.workload.name,
         "metric": numbers.metric(session.workload.metric.info),
@@ -179,6 +180,23 @@ def _missed(session: Session, coded: float, voice: Voice) -> list[str]:
     if wished is None or taken <= wished:
         return []
     return [voice.say("wish.missed", size=size(taken), wished=size(wished))]
+
+
+def _lost(
+    session: Session,
+    before: Measurement | None,
+    after: Measurement | None,
+    voice: Voice,
+) -> list[str]:
+    """That a retraining made the score worse, where it did."""
+    info = session.workload.metric.info
+    if before is None or after is None:
+        return []
+    sign = 1 if info.higher_is_better else -1
+    if sign * (after.score - before.score) >= 0:
+        return []
+    told = {"before": score(before.score, info), "after": score(after.score, info)}
+    return [voice.say("cli.retraining_lost", **told)]
 
 
 def _file(one: Artifact, voice: Voice) -> dict[str, Any]:

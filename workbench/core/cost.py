@@ -94,15 +94,18 @@ class Sizes:
     Attributes:
         tensors: Each kernel's sizes, by path.
         others: Bytes of all else: biases, BatchNorm, grids of activations.
+        original: Bytes of what else the original has, as float32.
     """
 
     tensors: dict[str, TensorSizes]
     others: int
+    original: int
 
     @property
     def float32(self) -> Quantity:
-        """All parameters as float32."""
-        return self._sum("float32")
+        """All parameters of the original as float32."""
+        kernels = sum(tensor.float32 for tensor in self.tensors.values())
+        return Quantity(kernels + self.original, "bytes", "estimated")
 
     @property
     def dense(self) -> Quantity:
@@ -140,9 +143,11 @@ def sizes(network: Network, other_parameters: int = 0) -> Sizes:
         FLOAT_BITS * grid.scale.size + grid.bits * grid.zero_point.size
         for grid in network.activations.values()
     )
+    original = 4 * other_parameters
     return Sizes(
         {path: tensor_sizes(tensor) for path, tensor in network.tensors.items()},
-        4 * other_parameters + _whole_bytes(tables),
+        original + _whole_bytes(tables),
+        original,
     )
 
 

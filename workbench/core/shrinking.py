@@ -61,7 +61,8 @@ def sizes_without(
         for path, each in small.tensors.items()
         for whole in [tensor_sizes(network.tensors[path])]
     }
-    return replace(small, tensors=tensors)
+    original = 4 * sum(values.size for values in others.values())
+    return replace(small, tensors=tensors, original=original)
 
 
 def smaller(tensor: CompressedTensor, path: str, cuts: Cuts) -> CompressedTensor:
