@@ -114,7 +114,7 @@ def test_lamp_scores_follow_the_definition(values):
         # Beside the scores, where rounding does not decide.
         for at in (score * (1 - 1e-5), score * (1 + 1e-5)):
             below = np.count_nonzero(scores < at)
-            assert found.lamp_below(np.float32(at)) == below
+            assert found.lamp_below(np.array([at], np.float32)) == below
 
 
 @given(values=small, threshold=st.floats(0, 5), data=st.data())

@@ -10,6 +10,7 @@ its threading layers differ between systems, and one aborts under concurrent cal
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 LARGE = 2**18
 WIDTHS = 16
 _THREADS = min(4, os.cpu_count() or 1)
+# To start a thread takes as long as so many weights.
+_A_THREADS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +215,8 @@ def _empty(shape: tuple[int, ...], grid: Grid) -> Pass:
 def in_parts(shape: tuple[int, ...], part: Part) -> list[Any]:
     """Run on parts of a matrix at once: of its rows, or of its only row."""
     axis = 0 if shape[0] > 1 else 1
-    ends = np.linspace(0, shape[axis], min(_THREADS, shape[axis]) + 1).astype(int)
+    count = min(_THREADS, shape[axis], 1 + math.prod(shape) // _A_THREADS)
+    ends = np.linspace(0, shape[axis], count + 1).astype(int)
     cuts = [slice(a, b) for a, b in pairwise(ends)]
     whole = slice(None)
     places = [(cut, whole) if axis == 0 else (whole, cut) for cut in cuts]

@@ -127,14 +127,21 @@ class MagnitudeIndex:
         """Number of weights below zero."""
         return int(np.searchsorted(self._sorted, np.float32(0)))
 
-    def lamp_below(self, score: np.float32) -> int:
-        """Number of weights whose LAMP score is below one.
+    def lamp_below(
+        self, scores: NDArray[np.float32], between: Sequence[int] | None = None
+    ) -> NDArray[np.int64]:
+        """Number of weights whose LAMP score is below each of some.
 
         The score of a weight is its share of the energy of itself and all larger ones,
         see `workbench.core.allocation.lamp_shares`; 0 where all that is left is zero.
+
+        Args:
+            scores: In ascending order.
+            between: What the numbers are known to be at least, and at most.
         """
         arrays = (self._sorted, self._sums, self._squares)
-        return int(index_kernels.lamp_below(arrays, self._negative, _BLOCK, score))
+        limits = (0, self.size) if between is None else tuple(between)
+        return index_kernels.lamp_below(arrays, self._negative, _BLOCK, scores, limits)
 
     def pruned(self, threshold: float | np.float32) -> int:
         """Number of weights with ``|w| < threshold``, compared in float32."""

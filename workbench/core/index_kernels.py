@@ -127,8 +127,10 @@ def threshold(weights: Any, positives: Any, pruned: Any) -> Any:
 
 
 @_exact
-def lamp_below(arrays: Any, positives: Any, block: Any, score: Any) -> Any:
-    """Number of weights whose LAMP score is below one, by bisection.
+def lamp_below(
+    arrays: Any, positives: Any, block: Any, scores: Any, between: Any
+) -> Any:
+    """Number of weights whose LAMP score is below each of some, by bisection.
 
     The smallest magnitudes are some negative weights and some others, each next to
     zero: where they begin and end gives the energy that is left.
@@ -137,29 +139,34 @@ def lamp_below(arrays: Any, positives: Any, block: Any, score: Any) -> Any:
         arrays: As for `code`.
         positives: Where the weights begin that are not negative.
         block: Weights in a block.
-        score: The score, float32.
+        scores: The scores in ascending order, float32.
+        between: What the numbers are at least, and at most.
     """
     weights, _, squares = arrays
-    low, high = 0, weights.size
-    while low < high:
-        rank = (low + high) // 2
-        first = positives - _negatives(weights, positives, rank)
-        last = first + rank
-        left = _sums_to(arrays, first, block)[1]
-        left += squares[-1] - _sums_to(arrays, last, block)[1]
-        size = np.float32(np.inf)
-        if first > 0:
-            size = -weights[first - 1]
-        if last < weights.size:
-            size = min(size, weights[last])
-        energy = np.float64(size) * np.float64(size)
-        # What is left is at least this weight's own, but for rounding.
-        share = energy / max(left, energy) if energy > 0 else 0.0
-        if np.float32(share) < score:
-            low = rank + 1
-        else:
-            high = rank
-    return low
+    found = np.empty(scores.size, np.int64)
+    low = between[0]
+    for k in range(scores.size):
+        high = between[1]
+        while low < high:
+            rank = (low + high) // 2
+            first = positives - _negatives(weights, positives, rank)
+            last = first + rank
+            left = _sums_to(arrays, first, block)[1]
+            left += squares[-1] - _sums_to(arrays, last, block)[1]
+            size = np.float32(np.inf)
+            if first > 0:
+                size = -weights[first - 1]
+            if last < weights.size:
+                size = min(size, weights[last])
+            energy = np.float64(size) * np.float64(size)
+            # What is left is at least this weight's own, but for rounding.
+            share = energy / max(left, energy) if energy > 0 else 0.0
+            if np.float32(share) < scores[k]:
+                low = rank + 1
+            else:
+                high = rank
+        found[k] = low
+    return found
 
 
 @_exact
