@@ -179,6 +179,8 @@ Y = case("dense").data["y_test"]
         ({"y_train": None}, "open.keys"),
         ({"x_test": X[:-1]}, "open.lengths"),
         ({"x_test": X[:0], "y_test": Y[:0]}, "open.empty"),
+        ({"x_test": np.float32(3)}, "open.one_number"),
+        ({"y_test": np.int64(3)}, "open.one_number"),
         ({"x_test": X[:, :5]}, "open.shape"),
         ({"x_test": X[:, :, None]}, "open.shape"),
         ({"x_test": np.where(X > 2, np.nan, X)}, "open.not_finite"),

@@ -59,9 +59,10 @@ def _told(values: NDArray[Any]) -> NDArray[np.float64]:
     rows = parts.reshape(count, -1)
     waves = np.cos(np.arange(rows.shape[1]))
     told = np.empty((count, 5))
-    for now, row in zip(told, map(np.float64, rows), strict=True):
+    for line, narrow in zip(told, rows, strict=True):
+        row = narrow.astype(np.float64)
         spread = np.sqrt(row @ row / row.size)
-        now[:] = values.size / count, row.mean(), spread, row.max(), row @ waves
+        line[:] = values.size / count, row.mean(), spread, row.max(), row @ waves
     return told
 
 

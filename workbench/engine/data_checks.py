@@ -89,8 +89,11 @@ def _check_rows(key: str, array: NDArray[Any], rows: int | None) -> None:
 
 
 def _check_length(name: str, x: NDArray[Any], label: str, y: NDArray[Any]) -> None:
-    if x.ndim == 0 or y.ndim == 0 or len(x) == 0 or len(y) == 0:
-        raise UserError("open.empty", name=name if x.size == 0 else label)
+    for key, array in ((name, x), (label, y)):
+        if array.ndim == 0:
+            raise UserError("open.one_number", name=key)
+        if len(array) == 0:
+            raise UserError("open.empty", name=key)
     if len(x) != len(y):
         raise UserError("open.lengths", x=name, n_x=len(x), y=label, n_y=len(y))
 

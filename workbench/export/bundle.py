@@ -30,7 +30,7 @@ REPORT = "report.html"
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """What was saved.
+    """What was written.
 
     Attributes:
         folder: The folder.
@@ -76,21 +76,17 @@ def write_bundle(  # noqa: PLR0913  # what a result is made of, by name
         job = ExportJob(
             workload, network, recipe, draft, should_stop, snapshot.original
         )
-        written, left_out = _exported(job, formats)
-        artifacts = tuple(_scored(one, job, outcome) for one in written)
+        made = _exported(job, outcome, formats)
         write_atomic(draft / RECIPE, recipe.dumps())
         write_atomic(draft / MARK, resolved.dumps())
-        told = _told(workload, outcome, snapshot, resolved, artifacts)
-        told = replace(told, left_out=left_out)
+        told = _told(workload, outcome, snapshot, resolved, made)
         write_atomic(draft / REPORT, report(told, snapshot.lang))
-    moved = (replace(one, path=folder / one.path.name) for one in artifacts)
-    return Bundle(folder, tuple(moved), network.digest, left_out)
+    moved = (replace(one, path=folder / one.path.name) for one in made.artifacts)
+    return replace(made, folder=folder, artifacts=tuple(moved))
 
 
-def _exported(
-    job: ExportJob, formats: Sequence[str]
-) -> tuple[list[Artifact], tuple[LeftOut, ...]]:
-    """The files of the formats that hold a network, and the other formats.
+def _exported(job: ExportJob, outcome: Outcome, formats: Sequence[str]) -> Bundle:
+    """The files of the formats that hold a network, and which do not.
 
     Raises:
         UserError: Of the first format, if none holds it.
@@ -100,17 +96,18 @@ def _exported(
     for name, export in {name: exporters[name] for name in formats}.items():
         others = set(job.folder.iterdir())
         try:
-            written.append(export(job))
+            written.append(_scored(export(job), job, outcome))
         except UserError as error:
             refused[name] = error
             for path in set(job.folder.iterdir()) - others:
                 path.unlink()
     if refused and not written:
         raise next(iter(refused.values()))
-    return written, tuple(
+    left_out = tuple(
         LeftOut(name, Note.of(error.key, **error.values))
         for name, error in refused.items()
     )
+    return Bundle(job.folder, tuple(written), job.network.digest, left_out)
 
 
 def _scored(one: Artifact, job: ExportJob, outcome: Outcome) -> Artifact:
@@ -147,7 +144,7 @@ def _told(
     outcome: Outcome,
     snapshot: Snapshot,
     resolved: ResolvedRecipe,
-    artifacts: tuple[Artifact, ...],
+    made: Bundle,
 ) -> ReportInput:
     """What the report tells; without retraining only where it is of this recipe."""
     assert snapshot.original_sizes is not None, "The model is open."
@@ -161,7 +158,8 @@ def _told(
         original_sizes=snapshot.original_sizes,
         before=(before if is_same else None) if is_after else outcome,
         after=outcome if is_after else None,
-        artifacts=artifacts,
+        artifacts=made.artifacts,
+        left_out=made.left_out,
         history=snapshot.history,
         budget=snapshot.budget,
         coded=predicted(workload, outcome.network),
