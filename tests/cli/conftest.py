@@ -1,9 +1,12 @@
-"""A model and its data as files, for what the command line does with them."""
+"""A model and its data as files, and what runs a command on them."""
+
+import json
 
 import numpy as np
 import pytest
 
 from tests.chain.models import case
+from workbench.cli import main
 
 
 @pytest.fixture(scope="package")
@@ -14,3 +17,16 @@ def files(tmp_path_factory):
     given.model.save(folder / "model.keras")
     np.savez(folder / "data.npz", allow_pickle=False, **given.data)
     return str(folder / "model.keras"), str(folder / "data.npz")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    monkeypatch.setenv("LANG", "C")
+
+    def run(*words):
+        assert main([*map(str, words), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        return json.loads(out)
+
+    return run

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.chain.models import case
+from tests.panels.support import tree
 from workbench.app import Dashboard
 from workbench.core import link
 from workbench.core.edit import set_knobs
@@ -28,12 +29,6 @@ def session(dense):
 
 def scope_of(session):
     return Scope(session, Address())
-
-
-def tree(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from tree(child)
 
 
 def labelled(widget, words):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.chain.models import case
+from tests.panels.support import tree
 from workbench.charts.sparsity import tensor_sparsity
 from workbench.charts.spectrum import ranks
 from workbench.charts.weights import threshold_of, weight_numbers
@@ -45,12 +46,6 @@ def scope(session):
     scope = Scope(session, Address())
     yield scope
     scope.close()
-
-
-def tree(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from tree(child)
 
 
 def slider_of(scope, box, key):

@@ -4,10 +4,6 @@ import asyncio
 import gc
 import threading
 import weakref
-import zipfile
-from collections.abc import Iterator
-from io import BytesIO
-from typing import Any
 
 import comm
 import ipywidgets
@@ -16,16 +12,12 @@ import pytest
 from ipywidgets.widgets import widget as registry
 
 from tests.chain.models import case
+from tests.panels.support import tree
 from workbench.app import Dashboard
 from workbench.core.edit import set_knobs
-from workbench.core.errors import UserError
 from workbench.core.presets import MISTAKES
 from workbench.frontend import HAS_PLOTLY_VARIABLE
-from workbench.panels.address import Address
 from workbench.panels.assets import PlotlySource, bring_plotly, bring_stylesheet
-from workbench.panels.saving import saving
-from workbench.panels.scope import Scope
-from workbench.session import Session
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +35,6 @@ def screen(dense):
 def held():
     """Widgets that ipywidgets holds, and connections to a page."""
     return len(registry._instances), len(comm.get_comm_manager().comms)
-
-
-def tree(widget: Any) -> Iterator[Any]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from tree(child)
 
 
 def classes(widget):
@@ -260,47 +246,6 @@ def test_a_failed_opening_waits_for_nothing(dense, tmp_path):
     assert "not measured" in text
     assert "measuring" not in text
     assert not is_stale
-
-
-def test_a_download_is_packed_by_the_session(dense, tmp_path, monkeypatch):
-    session = Session(dense.model, dense.data, is_kept=False)
-    with pytest.raises(UserError, match="save first"):
-        session.pack(lambda *_: None)
-    session.save(tmp_path / "result", ("keras",))
-    scope = Scope(session, Address())
-    given = []
-    monkeypatch.setattr(scope.address, "download", lambda *what: given.append(what))
-    toggle, group = saving(scope)
-    toggle.value = True
-    words = scope.say("screen.download")
-    next(w for w in tree(group) if getattr(w, "description", "") == words).click()
-    [(name, content)] = given
-    assert name == "result.zip"
-    names = zipfile.ZipFile(BytesIO(content)).namelist()
-    assert sorted(names) == sorted(
-        str(path.relative_to(tmp_path)) for path in (tmp_path / "result").iterdir()
-    )
-
-
-def test_what_was_not_written_is_in_the_list_of_files(dense, tmp_path):
-    session = Session(dense.model, dense.data, is_kept=False)
-    scope = Scope(session, Address())
-    toggle, group = saving(scope)
-    toggle.value = True
-    session.save(tmp_path / "result", ("keras", "tflite-int8"))
-    assert dict(session.status.values)["formats"] == "tflite-int8"
-    listing = " ".join(str(getattr(w, "value", "")) for w in tree(group))
-    assert "model.keras" in listing
-    assert "tflite-int8" in listing
-    assert scope.say("export.no_activations") in listing
-
-
-def test_a_folder_that_is_gone_is_not_an_empty_download(dense, tmp_path):
-    session = Session(dense.model, dense.data, is_kept=False)
-    session.save(tmp_path / "result", ("keras",))
-    (tmp_path / "result").rename(tmp_path / "away")
-    with pytest.raises(UserError, match="was not found"):
-        session.pack(lambda *_: None)
 
 
 def test_weights_are_stale_for_a_new_wish_alone(screen):

@@ -7,6 +7,7 @@ import ipywidgets
 import pytest
 
 from tests.chain.models import case
+from tests.panels.support import tree
 from workbench.core.edit import set_bits, set_knobs
 from workbench.core.recipe import Recipe, Retraining
 from workbench.panels.address import Address
@@ -34,12 +35,6 @@ def scope(session: Session) -> Iterator[Scope]:
     watching = Scope(session, Address())
     yield watching
     watching.close()
-
-
-def tree(widget: Any) -> Iterator[Any]:
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from tree(child)
 
 
 def test_a_model_as_it_was_is_not_once_smaller(scope: Scope) -> None:
