@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 import webbrowser
@@ -112,6 +113,9 @@ def lab(  # noqa: PLR0913 - a command's options
         IOLoop.current().add_callback(
             lambda: _announce(server.local_url, open_browser=open_browser, lang=lang)
         )
+        # Without a terminal Jupyter would leave its kernels behind, and wait for a
+        # thread of its own for ever.
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
         server.start()
     return 0
 

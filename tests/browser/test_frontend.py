@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from tests.browser.support import open_notebook, write_notebook
 from workbench.bench.pages import serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page, Route
 
     from tests.browser.support import Recorder
     from workbench.bench.pages import Server
@@ -119,6 +120,18 @@ def test_the_kernel_knows_and_changes_the_address(page: Page, cases: Server) -> 
         page.get_by_role("button", name="save").click()
     assert download.value.suggested_filename == "m.bin"
     assert Path(download.value.path()).read_bytes() == bytes(range(256))
+
+
+def test_no_answer_is_lost_on_widgets_that_come_late(page: Page, cases: Server) -> None:
+    def late(route: Route) -> None:
+        response = route.fetch()
+        if "LabelModel" in response.text():
+            time.sleep(2)
+        route.fulfill(response=response)
+
+    page.route("**/@jupyter-widgets/jupyterlab-manager/static/*", late)
+    page.goto(cases.url(case="address"))
+    page.wait_for_selector("text=now [('case', 'address')]")
 
 
 def test_nothing_scrolls_sideways(page: Page, cases: Server) -> None:

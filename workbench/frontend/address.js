@@ -41,6 +41,13 @@ function download(name, bytes) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+// A page that opens makes its widgets one after the other; a kernel's answer to one
+// of them is lost on those that are not yet there.
+function allAreThere(manager) {
+  if (manager.restoredStatus !== false) return Promise.resolve();
+  return new Promise((resolve) => manager.restored.connect(() => resolve()));
+}
+
 function initialize({ model, signal }) {
   // Only changes of this page go to the kernel; one page's report is not another's.
   const report = () => {
@@ -69,10 +76,13 @@ function initialize({ model, signal }) {
   };
   model.on("msg:custom", (message, buffers) => acts[message.act]?.(message, buffers));
   model.on("change:wanted", write);
-  watchTheme(report, signal);
-  addEventListener("hashchange", report, { signal });
-  report();
-  write();
+  allAreThere(model.widget_manager).then(() => {
+    if (signal.aborted) return;
+    watchTheme(report, signal);
+    addEventListener("hashchange", report, { signal });
+    report();
+    write();
+  });
 }
 
 export default { initialize };
