@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.core.channels import channels_of
+from workbench.core.radix import sorted_copy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,8 +140,8 @@ def tensor_bins(
         factors = typical / largest[members]
         scaled = channels.take(members, axis=1)
         scaled *= factors[:, None].astype(np.float32)
-        ordered = scaled.reshape(-1)
-        ordered.sort()
+        ordered = sorted_copy(scaled)
+        del scaled
         made.append(
             ChannelBins(
                 weight_bins(ordered, half, half),

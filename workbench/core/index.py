@@ -20,6 +20,7 @@ from weakref import finalize
 import numpy as np
 
 from workbench.core import index_kernels
+from workbench.core.radix import block_sums, sorted_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from workbench.core.affine import Grid
 
 _BLOCK = 32
-_CHUNK = _BLOCK << 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,10 @@ class MagnitudeIndex:
 
     def __init__(self, values: NDArray[np.float32]) -> None:
         """Sort the weights and sum over blocks of them."""
-        self._sorted = np.sort(values, axis=None)
-        self._sums, self._squares = _prefix_sums(self._sorted)
+        self._sorted = sorted_copy(values)
+        self._sums, self._squares = (
+            np.append(0, np.cumsum(part)) for part in block_sums(self._sorted, _BLOCK)
+        )
 
     @property
     def size(self) -> int:
@@ -265,18 +267,3 @@ def index_of(values: NDArray[np.float32]) -> MagnitudeIndex:
 
 
 _indexes: dict[int, MagnitudeIndex] = {}
-
-
-def _prefix_sums(
-    values: NDArray[np.float32],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sums of values and of their squares before each block, and the totals."""
-    blocks = -(-values.size // _BLOCK)
-    sums, squares = np.zeros((2, blocks + 1), np.float64)
-    for at in range(0, values.size, _CHUNK):
-        chunk = values[at : at + _CHUNK].astype(np.float64)
-        chunk = np.pad(chunk, (0, -chunk.size % _BLOCK)).reshape(-1, _BLOCK)
-        place = slice(at // _BLOCK + 1, at // _BLOCK + 1 + len(chunk))
-        sums[place] = chunk.sum(axis=1)
-        squares[place] = np.einsum("ij,ij->i", chunk, chunk)
-    return np.cumsum(sums, out=sums), np.cumsum(squares, out=squares)
