@@ -200,7 +200,7 @@ def test_what_cannot_be_seen_says_why():
 def test_the_size_of_a_batch_changes_nothing(name, monkeypatch):
     workload, (path, *_) = opened(name)
     whole = seen(workload)[path].gram
-    monkeypatch.setattr(moments, "_LARGEST_BYTES", 2000)
+    monkeypatch.setattr(moments, "LARGEST_BYTES", 2000)
     parts = seen(workload)[path].gram
     assert whole is not None
     assert parts is not None

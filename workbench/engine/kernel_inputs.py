@@ -1,7 +1,8 @@
 """The rows that meet each kernel of a layer, told by the layer's own call.
 
 A row is what one output is a product of: the input of a dense layer, the patch of a
-convolution, the input or the state before of a recurrent layer, at every step.
+convolution, the input or the state before of a recurrent layer, at every step. There
+are thousands to a picture: only those that are drawn are made.
 """
 
 from __future__ import annotations
@@ -15,13 +16,41 @@ from workbench.core.calibration import Bias
 from workbench.engine.sites import RECURRENT, einsum_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    Note = Callable[[str, tf.Tensor], None]
+    Note = Callable[[str, "Rows"], None]
 
 _L = keras.layers
 _FLAT = (_L.Conv1D, _L.DepthwiseConv1D, _L.SeparableConv1D)
 _PATCHED = (_L.Conv2D, _L.DepthwiseConv2D, _L.SeparableConv2D, *_FLAT)
+
+
+class Rows:
+    """The rows that meet a kernel in a call, within a graph.
+
+    Args:
+        count: How many there are.
+        at: Makes those at some places, (places, groups, inputs), in the order of
+            `workbench.core.layout.Layout`.
+    """
+
+    def __init__(self, count: tf.Tensor, at: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        """Nothing is made yet."""
+        self.count, self.at = count, at
+
+    @classmethod
+    def of(cls, rows: tf.Tensor) -> Rows:
+        """Those that are there already."""
+        return cls(tf.shape(rows)[0], lambda places: tf.gather(rows, places))
+
+
+def drawn(calls: Sequence[Rows], most: tf.Tensor) -> tf.Tensor:
+    """About so many of the rows of all calls, evenly drawn, float32; within a graph."""
+    total = tf.add_n([rows.count for rows in calls])
+    # An odd step, so that it does not fall in with the lines of a picture.
+    step = tf.maximum(1, total // most) // 2 * 2 + 1
+    parts = [rows.at(tf.range(0, rows.count, step)) for rows in calls]
+    return tf.cast(tf.concat(parts, 0), tf.float32)
 
 
 def watched(layer: Any, note: Note) -> Callable[..., Any] | None:
@@ -29,8 +58,7 @@ def watched(layer: Any, note: Note) -> Callable[..., Any] | None:
 
     Args:
         layer: A layer of Keras.
-        note: Takes a kernel's name and its rows, (rows, groups, inputs), in the order
-            of `workbench.core.layout.Layout`.
+        note: Takes a kernel's name and its rows.
 
     Returns:
         None for a layer whose rows are not known how to find.
@@ -76,7 +104,7 @@ def _tell_of(layer: Any) -> Callable[[Any, tf.Tensor, Note], None] | None:
 
 
 def _tell_dense(_: Any, x: Any, note: Note) -> None:
-    note("kernel", tf.reshape(x, [-1, 1, x.shape[-1]]))
+    note("kernel", Rows.of(tf.reshape(x, [-1, 1, x.shape[-1]])))
 
 
 def _tell_einsum(layer: Any, x: Any, note: Note) -> None:
@@ -91,12 +119,13 @@ def _tell_einsum(layer: Any, x: Any, note: Note) -> None:
     width = 1
     for letter in shared:
         width *= x.shape[given.index(letter)]
-    note("kernel", tf.reshape(tf.transpose(x, order), [-1, 1, width]))
+    note("kernel", Rows.of(tf.reshape(tf.transpose(x, order), [-1, 1, width])))
 
 
 def _tell_patches(layer: Any, x: Any, note: Note) -> None:
+    channels = x.shape[-1]
     if isinstance(layer, (_L.SeparableConv1D, _L.SeparableConv2D)):
-        note("depthwise_kernel", _grouped(_patches(layer, x), x.shape[-1]))
+        note("depthwise_kernel", _patches(layer, x, channels))
         convolve: Any = keras.ops.depthwise_conv
         between = convolve(
             x,
@@ -106,28 +135,15 @@ def _tell_patches(layer: Any, x: Any, note: Note) -> None:
             dilation_rate=layer.dilation_rate,
             data_format=layer.data_format,
         )
-        note("pointwise_kernel", tf.reshape(between, [-1, 1, between.shape[-1]]))
+        rows = tf.reshape(between, [-1, 1, between.shape[-1]])
+        note("pointwise_kernel", Rows.of(rows))
         return
-    if isinstance(layer, (_L.DepthwiseConv1D, _L.DepthwiseConv2D)):
-        note("kernel", _grouped(_patches(layer, x), x.shape[-1]))
-        return
-    patches = _patches(layer, x)
-    groups = layer.groups
-    split = tf.reshape(patches, [-1, patches.shape[1], groups, x.shape[-1] // groups])
-    rows = tf.transpose(split, [0, 2, 1, 3])
-    width = patches.shape[1] * x.shape[-1] // groups
-    note("kernel", tf.reshape(rows, [-1, groups, width]))
+    is_depthwise = isinstance(layer, (_L.DepthwiseConv1D, _L.DepthwiseConv2D))
+    note("kernel", _patches(layer, x, channels if is_depthwise else layer.groups))
 
 
-def _grouped(patches: Any, channels: int) -> tf.Tensor:
-    """Patches (rows, taps, channels) with each channel as a group."""
-    return tf.reshape(
-        tf.transpose(patches, [0, 2, 1]), [-1, channels, patches.shape[1]]
-    )
-
-
-def _patches(layer: Any, x: Any) -> Any:
-    """What a convolution looks at: (rows, taps, channels)."""
+def _patches(layer: Any, x: Any, groups: int) -> Rows:
+    """What a convolution looks at, its channels in groups."""
     size, strides = list(layer.kernel_size), list(layer.strides)
     dilation, padding = list(layer.dilation_rate), layer.padding
     if isinstance(layer, _FLAT):
@@ -136,14 +152,33 @@ def _patches(layer: Any, x: Any) -> Any:
             padding = "valid"
         x = x[:, None]
         size, strides, dilation = [1, *size], [1, *strides], [1, *dilation]
-    found = tf.image.extract_patches(
-        x,
-        [1, *size, 1],
-        [1, *strides, 1],
-        [1, *dilation, 1],
-        padding.upper(),
-    )
-    return tf.reshape(found, [-1, size[0] * size[1], x.shape[-1]])
+    taps, channels = size[0] * size[1], x.shape[-1]
+    reach = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
+    lengths: Any = tf.shape(x)[1:3]
+    if padding == "same":
+        # As many steps as begin within the picture, zeros on both sides of it.
+        last = (lengths - 1) // strides * strides
+        zeros = tf.maximum(last + reach - lengths, 0)
+        sides = tf.stack([zeros // 2, zeros - zeros // 2], 1)
+        x = tf.pad(x, tf.pad(sides, [[1, 1], [0, 0]]))
+        lengths += zeros
+    made = (lengths - reach) // strides + 1
+    in_one = made[0] * made[1]
+
+    def at(places: Any) -> tf.Tensor:
+        place = places % in_one
+        top = places // in_one * lengths[0] + place // made[1] * strides[0]
+        left = place % made[1] * strides[1]
+        lines = top[:, None] + dilation[0] * tf.range(size[0])
+        columns = left[:, None] + dilation[1] * tf.range(size[1])
+        index = lines[:, :, None] * lengths[1] + columns[:, None]
+        pixels = tf.reshape(x, [-1, channels])
+        found = tf.gather(pixels, tf.reshape(index, [-1]))
+        split = tf.reshape(found, [-1, taps, groups, channels // groups])
+        rows = tf.transpose(split, [0, 2, 1, 3])
+        return tf.reshape(rows, [-1, groups, taps * channels // groups])
+
+    return Rows(tf.shape(x)[0] * in_one, at)
 
 
 def _recurrent(layer: Any, call: Callable[..., Any], note: Note) -> Callable[..., Any]:
@@ -171,7 +206,7 @@ def _recurrent(layer: Any, call: Callable[..., Any], note: Note) -> Callable[...
             else:
                 seen = tf.reverse(mask, [1]) if layer.go_backwards else mask
                 rows = tf.boolean_mask(x, seen)
-            note(name, rows[:, None])
+            note(name, Rows.of(rows[:, None]))
         if not wanted:
             parts[0] = steps[:, -1]
         return parts if isinstance(made, list | tuple) else parts[0]

@@ -95,13 +95,6 @@ class Kernel:
         )
 
 
-def drawn(rows: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
-    """About so many rows, evenly drawn."""
-    # An odd step, so that it does not fall in with the lines of a picture.
-    step = tf.maximum(1, tf.shape(rows)[0] // most) // 2 * 2 + 1
-    return tf.cast(rows[::step], tf.float32)
-
-
 def joined(parts: Sequence[tf.Tensor]) -> Rows:
     """Rows of all batches, (groups, rows, inputs)."""
     rows = np.concatenate([part.numpy() for part in parts])

@@ -16,12 +16,12 @@ import tensorflow as tf
 from workbench.core.calibration import Bias, Gram
 from workbench.core.errors import UserError
 from workbench.core.layout import Layout
-from workbench.engine.batching import rows_within, samples_for
+from workbench.engine.batching import LARGEST_BYTES, rows_within, samples_for
 from workbench.engine.following import LAST_KERNELS, norm_behind
 from workbench.engine.forward import Cost, traced
-from workbench.engine.kernel_inputs import bias_of, watched
-from workbench.engine.layers import clone, layers, pack, values_of
-from workbench.engine.live import cast_inputs
+from workbench.engine.kernel_inputs import bias_of, drawn
+from workbench.engine.layers import values_of
+from workbench.engine.watched_model import WatchedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -39,8 +39,6 @@ WIDEST_BYTES = 2**27
 _FEWEST = 512
 # Multiply-accumulates of a run: some five seconds on two cores.
 _WORK = 150_000_000_000
-# Of one result in a batch; patches are several times as large as what they are cut of.
-_LARGEST_BYTES = 2**26
 
 
 class MomentCalibrator:
@@ -139,30 +137,22 @@ class _Watching:
     def __init__(
         self, workload: Workload, plan: _Plan, x: Sequence[NDArray[Any]]
     ) -> None:
-        self._model = clone(workload.model)
+        self._watched = WatchedModel(workload.model, plan.taken)
         self._others = workload.others
-        self._norms = norm_behind(workload.model)
-        self._biases: dict[str, Bias] = {}
         self._unseen = plan.unseen
+        self._biases = self._found_biases(workload)
+        self._rows = traced(self._drawn, x)
+        self.cost = Cost(self._rows, x, self._watched.model)
+        self.rows = min(BATCH, rows_within(LARGEST_BYTES, self.cost.operations))
         # Variables of the graph: in NumPy all would be there twice for each batch, and
         # together they may be several times as large as the weights.
-        self._sums: dict[str, _Sums] = {}
-        self._passing: dict[str, list[tf.Tensor]] = {}
-        taking: dict[str, dict[str, str]] = {}
-        for path in plan.taken:
-            address, _, name = path.rpartition("/")
-            taking.setdefault(address, {})[name] = path
-        found = layers(self._model)
-        for address, names in taking.items():
-            if address in found:
-                self._watch(found[address], address, names)
-        self._add = traced(self._run, x)
-        self.cost = Cost(self._add, x, self._model)
-        self.rows = min(BATCH, rows_within(_LARGEST_BYTES, self.cost.operations))
+        made = self._rows.outputs
+        self._sums = dict(zip(self._paths, map(_Sums.of, made), strict=True))
+        self._add = traced(self._added, made)
 
     def add(self, x: Sequence[tf.Tensor]) -> None:
         """Add a batch."""
-        self._add(*x)
+        self._add(*self._rows(*x))
 
     def with_gram(self, site: Site) -> Site:
         """The site with what was seen there, or with why nothing was; in the end."""
@@ -188,39 +178,31 @@ class _Watching:
         outputs = site.parameters // Layout.of(site).inputs_count
         return found if row.size == outputs else None
 
-    def _watch(self, layer: Any, address: str, names: Mapping[str, str]) -> None:
-        """Have a layer tell what its kernels see."""
-
-        def note(name: str, rows: tf.Tensor) -> None:
-            # Within a loop of its own a tensor cannot be reached from outside.
-            if name in names and rows.graph is self._graph:
-                self._passing.setdefault(names[name], []).append(rows)
-
-        call = watched(layer, note)
-        if call is None:
-            return
-        layer.call = call
-        path = f"{address}/bias"
-        norm = f"{self._norms.get(address)}/moving_mean"
-        for name, kernel in names.items():
+    def _found_biases(self, workload: Workload) -> dict[str, Bias]:
+        """Where what is behind each kernel can shift."""
+        norms = norm_behind(workload.model)
+        biases: dict[str, Bias] = {}
+        for kernel, layer in self._watched.layers.items():
+            address, _, name = kernel.rpartition("/")
+            path, norm = f"{address}/bias", f"{norms.get(address)}/moving_mean"
             if path in self._others:
                 bias = bias_of(layer, name, path)
             else:
                 is_last = name in LAST_KERNELS and norm in self._others
                 bias = Bias(norm, sign=-1) if is_last else None
             if bias is not None:
-                self._biases[kernel] = bias
+                biases[kernel] = bias
+        return biases
 
-    def _run(self, *x: tf.Tensor) -> None:
-        self._passing.clear()
-        self._graph: Any = tf.compat.v1.get_default_graph()
-        self._model(pack(self._model, cast_inputs(self._model, x)), training=False)
+    def _drawn(self, *x: tf.Tensor) -> list[tf.Tensor]:
         most = tf.maximum(1, MOST_ROWS * tf.shape(x[0])[0] // BATCH)
-        for path, parts in self._passing.items():
-            rows = tf.concat(parts, 0)
-            if path not in self._sums:
-                self._sums[path] = _Sums.of(rows)
-            self._sums[path].add(rows, most)
+        seen = self._watched.rows(x)
+        self._paths = tuple(seen)
+        return [drawn(calls, most) for calls in seen.values()]
+
+    def _added(self, *drawn: tf.Tensor) -> None:
+        for sums, rows in zip(self._sums.values(), drawn, strict=True):
+            sums.add(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,26 +221,16 @@ class _Sums:
 
     @classmethod
     def of(cls, rows: tf.Tensor) -> _Sums:
-        """Nothing yet, of such rows; also while a graph is traced."""
+        """Nothing yet, of such rows."""
         _, groups, inputs = rows.shape.as_list()
-        with tf.init_scope():
-            return cls(
-                tf.Variable(tf.zeros((groups, inputs, inputs))),
-                tf.Variable(tf.zeros((groups, inputs))),
-                tf.Variable(tf.zeros((), tf.int32)),
-            )
+        return cls(
+            tf.Variable(tf.zeros((groups, inputs, inputs))),
+            tf.Variable(tf.zeros((groups, inputs))),
+            tf.Variable(tf.zeros((), tf.int32)),
+        )
 
-    def add(self, rows: tf.Tensor, most: tf.Tensor) -> None:
-        """Add evenly drawn rows; inside a graph.
-
-        Args:
-            rows: What meets a kernel in a batch.
-            most: About how many of them to draw.
-        """
-        total = tf.shape(rows)[0]
-        # An odd step, so that it does not fall in with the lines of a picture.
-        step = tf.maximum(1, total // most) // 2 * 2 + 1
-        drawn = tf.cast(rows[::step], tf.float32)
-        self.moments.assign_add(tf.einsum("rgi,rgj->gij", drawn, drawn))
-        self.total.assign_add(tf.reduce_sum(drawn, 0))
-        self.count.assign_add(tf.shape(drawn)[0])
+    def add(self, rows: tf.Tensor) -> None:
+        """Add rows; inside a graph."""
+        self.moments.assign_add(tf.einsum("rgi,rgj->gij", rows, rows))
+        self.total.assign_add(tf.reduce_sum(rows, 0))
+        self.count.assign_add(tf.shape(rows)[0])

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from workbench.core.network import array_digest
 from workbench.engine.forward import Cost, traced
-from workbench.engine.kernel_rows import drawn
+from workbench.engine.kernel_inputs import drawn
 from workbench.engine.layers import variables
 from workbench.engine.matched_norms import MatchedNorms
 from workbench.engine.piece import Piece

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import keras
 
+    from workbench.engine.kernel_inputs import Rows
+
 
 class WatchedModel:
     """The copy.
@@ -25,12 +27,14 @@ class WatchedModel:
 
     Attributes:
         model: The copy.
+        layers: The layer of each kernel that can tell, by path.
     """
 
     def __init__(self, model: keras.Model, paths: Iterable[str]) -> None:
         """Copy it, and wrap the calls of its layers."""
         self.model = clone(model)
-        self._passing: dict[str, list[tf.Tensor]] = {}
+        self.layers: dict[str, Any] = {}
+        self._passing: dict[str, list[Rows]] = {}
         self._graph: Any = None
         found = layers(self.model)
         names: dict[str, dict[str, str]] = {}
@@ -38,21 +42,23 @@ class WatchedModel:
             address, _, name = path.rpartition("/")
             names.setdefault(address, {})[name] = path
         for address, kernels in names.items():
-            self._watch(found[address], kernels)
+            if address in found:
+                self._watch(found[address], kernels)
 
-    def rows(self, x: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The rows that meet each kernel for some samples; within a graph."""
-        self._passing.clear()
+    def rows(self, x: Sequence[tf.Tensor]) -> dict[str, list[Rows]]:
+        """The rows that meet each kernel in each of its calls; within a graph."""
+        self._passing = {}
         self._graph = tf.compat.v1.get_default_graph()
         self.model(pack(self.model, cast_inputs(self.model, x)), training=False)
-        return {path: tf.concat(v, 0) for path, v in self._passing.items()}
+        return self._passing
 
     def _watch(self, layer: Any, kernels: Mapping[str, str]) -> None:
-        def note(name: str, rows: tf.Tensor) -> None:
+        def note(name: str, rows: Rows) -> None:
             # Within a loop of its own a tensor cannot be reached from outside.
-            if name in kernels and rows.graph is self._graph:
+            if name in kernels and rows.count.graph is self._graph:
                 self._passing.setdefault(kernels[name], []).append(rows)
 
         call = watched(layer, note)
         if call is not None:
             layer.call = call
+            self.layers |= dict.fromkeys(kernels.values(), layer)
