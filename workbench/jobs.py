@@ -112,12 +112,28 @@ def _training(
             session.keep(best)
         yield lambda p=progress: session.progressed(p)
     give_back()
+    earlier = session.retrained
+    if best and earlier and _is_in_vain(session, best, earlier, task):
+        session.keep(earlier)
+        yield session.saying("train.earlier_stands")
+        return None
     # Before another retraining can be asked for, which may go on from this one.
     if best is not None:
         yield lambda: session.set(retrained=best)
     is_start = best is not None and best.epoch == 0
     yield session.saying("train.start_stands" if is_start else "")
     return best
+
+
+def _is_in_vain(
+    session: Session, best: Retrained, earlier: Retrained, task: Task
+) -> bool:
+    """Whether what the same setting was retrained to before is to stay."""
+    if earlier.recipe.plans != best.recipe.plans:
+        return False
+    gain = best.validation - earlier.validation
+    is_worse = gain <= 0 if session.workload.metric.info.higher_is_better else gain >= 0
+    return best.epoch == 0 or (task.is_cancelled and is_worse)
 
 
 def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery]:

@@ -95,6 +95,26 @@ def evaluated(model: Path) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
+def test_what_is_typed_beside_a_slider_is_a_percentage(
+    page: Page, voila: Server
+) -> None:
+    opened(page, voila)
+    readout = slider(page, "Sparsity").locator(".widget-readout")
+    for typed, end, percent in (
+        ("50", "Enter", "50.0%"),
+        ("62.5 %", "Tab", "62.5%"),
+        ("0.3", "Enter", "30.0%"),
+        ("nothing", "Tab", "30.0%"),
+    ):
+        readout.click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(typed)
+        page.keyboard.press(end)
+        expect(readout).to_have_text(percent)
+        settled(page, f"Sparsity {percent}")
+    assert page.locator('[title="null"]').count() == 0
+
+
 def test_from_a_slider_to_a_saved_file(
     page: Page, voila: Server, tmp_path: Path
 ) -> None:
@@ -166,10 +186,12 @@ def test_a_reload_after_a_killed_kernel_comes_back(page: Page, voila: Server) ->
     assert "session=" in page.url
     for number in kernels(voila):
         os.kill(number, signal.SIGKILL)
+    page.wait_for_selector("text=The connection to the workbench is lost")
     page.reload()
     page.wait_for_selector(EXACT, timeout=90 * SECONDS)
     page.wait_for_selector(".wb-verdict:not(.wb-stale)")
     assert page.locator(".wb-verdict").text_content() == verdict
+    assert page.locator("#lost").is_hidden()
     page.get_by_role("button", name="Undo").click()
     page.wait_for_selector(".wb-verdict:not(.wb-stale) >> text=Nothing compressed")
 

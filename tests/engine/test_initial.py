@@ -1,6 +1,7 @@
 """Values that variables take over without a copy."""
 
 import weakref
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +23,8 @@ def test_any_other_array_is_copied() -> None:
     values = np.ones((4, 6), np.float32)
     fixed = aligned.copy(values)
     fixed.flags.writeable = False
-    for given in (values[:, 1:], fixed, np.zeros((0, 3), np.float32)):
+    halves: Any = values.astype(tf.bfloat16.as_numpy_dtype)
+    for given in (values[:, 1:], fixed, np.zeros((0, 3), np.float32), halves):
         found = values_of(shared(given))
         np.testing.assert_array_equal(found, given)
         assert not np.shares_memory(found, given)

@@ -19,6 +19,7 @@ from tests.engine.training import (
 )
 from workbench.core.errors import UserError
 from workbench.core.recipe import Recipe
+from workbench.engine.evaluator import Evaluator
 from workbench.engine.workload import open_workload
 
 
@@ -32,6 +33,24 @@ def test_frozen_layers_keep_their_compressed_weights():
     assert not np.array_equal(now[free], before.tensors[free].dense)
     assert after.network.digests[frozen] == before.digests[frozen]
     assert np.array_equal(others(after)["first/bias"], workload.others["first/bias"])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "mixed_float16"])
+def test_every_number_format_is_trained_and_measured(dtype):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((6,), dtype="float32"),
+            L.Dense(8, dtype=dtype, name="first"),
+            L.BatchNormalization(dtype=dtype),
+            L.Dense(3, "softmax", dtype=dtype, name="last"),
+        ]
+    )
+    workload = workload_of(model, loss="sparse_categorical_crossentropy")
+    progress = retrain(workload, recipe_of(bits=8))
+    assert np.isfinite(progress[-1].loss)
+    *_, measured = Evaluator(workload).run(best(progress).network)
+    assert measured.is_exact
 
 
 def test_any_loss_and_metric():

@@ -55,6 +55,31 @@ def test_a_retraining_that_still_waits_can_be_cancelled(dense):
     on_loop(scene)
 
 
+def test_a_cancelled_retraining_leaves_the_better_one_before_it(dense):
+    async def scene():
+        session = Session(dense.model, dense.data, is_kept=False)
+        await opened(session)
+        session.edit(pruned(session, 0.9))
+        session.retrain(Retraining(epochs=8))
+        while session.is_retraining or session.after is None:
+            await asyncio.sleep(0.01)
+        first, after = session.retrained, session.after
+        assert first is not None
+        assert first.epoch > 0
+        session.retrain(Retraining(epochs=1000, learning_rate=1e-6))
+        while not session.progress:
+            await asyncio.sleep(0.01)
+        session.cancel()
+        while session.is_retraining:
+            await asyncio.sleep(0.01)
+        assert session.retrained is first
+        assert session.after.network is after.network
+        await asyncio.to_thread(session.close)
+        return session.status.key
+
+    assert on_loop(scene) == "train.earlier_stands"
+
+
 def test_an_error_on_a_lane_reaches_the_status_line(dense, files):
     async def scene():
         session = Session(files[0], files[1].with_name("missing.npz"), is_kept=False)

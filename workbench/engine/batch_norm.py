@@ -36,7 +36,9 @@ def fuse(model: keras.Model) -> None:
 def _call(
     norm: keras.layers.BatchNormalization, plain: Callable[..., Any]
 ) -> Callable[..., Any]:
-    can_fuse = not (norm.renorm or norm.synchronized)
+    # TensorFlow's operation has them in float32.
+    is_usual = norm.variable_dtype == "float32"
+    can_fuse = is_usual and not (norm.renorm or norm.synchronized)
 
     def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         is_last = norm.axis in (-1, len(inputs.shape) - 1)

@@ -35,8 +35,6 @@ class FlatPiece:
         self._interpreters: list[Any] = []
         self._inputs: list[int] = []
         self._outputs: list[dict[str, Any]] = []
-        # Of its own, so that no thread outlives what it runs.
-        self._pool = ThreadPoolExecutor(INTRA_OP_THREADS, thread_name_prefix="litert")
 
     def load(self, values: Mapping[str, NDArray[Any]]) -> None:
         """Take weights; LiteRT packs them as its kernels want them.
@@ -75,8 +73,10 @@ class FlatPiece:
                 self._run(interpreter, arrays, made, tile)
 
         first, *others = self._interpreters
-        running = [self._pool.submit(run, other) for other in others]
-        run(first)
+        # No thread outlives the call: to start one is nothing beside a batch.
+        with ThreadPoolExecutor(max(len(others), 1), "litert") as pool:
+            running = [pool.submit(run, other) for other in others]
+            run(first)
         for future in running:
             future.result()
         return [tf.convert_to_tensor(array) for array in made]

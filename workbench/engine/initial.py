@@ -52,7 +52,8 @@ def shared(values: NDArray[np.float32]) -> tf.Tensor:
         values: Not written to any more, nor by TensorFlow: a variable that is assigned
             such a tensor may be assigned others, but not trained.
     """
-    if not values.size:
+    # NumPy shares its own types alone, and bfloat16 is none of them.
+    if not values.size or values.dtype.isbuiltin != 1:
         return tf.convert_to_tensor(values)
     if not (values.flags.writeable and aligned.is_aligned(values)):
         values = aligned.copy(values)

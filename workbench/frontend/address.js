@@ -1,5 +1,6 @@
-// The page's address, theme, clipboard and downloads: see panels/address.py.
+// The page's address, theme, clipboard, typing and downloads: see panels/address.py.
 import { isDark, watchTheme } from "./theme.js";
+import { readTyped } from "./typed.js";
 
 // JupyterLab owns its address: only our Voila page writes its own.
 const isOwnPage = () => document.body.dataset.voila !== undefined;
@@ -76,6 +77,7 @@ function initialize({ model, signal }) {
   };
   model.on("msg:custom", (message, buffers) => acts[message.act]?.(message, buffers));
   model.on("change:wanted", write);
+  readTyped(signal);
   allAreThere(model.widget_manager).then(() => {
     if (signal.aborted) return;
     watchTheme(report, signal);

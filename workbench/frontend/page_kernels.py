@@ -1,6 +1,12 @@
-"""How a page's kernel is started: by our launcher, and heard by our client."""
+"""How a page's kernel is started: by our launcher, and heard by our client.
+
+It works where the server was started: what is saved there is found again.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import Type
@@ -9,6 +15,8 @@ from workbench.frontend.ready_client import ReadyClient
 
 _THEIRS, _OURS = "ipykernel_launcher", "workbench.frontend.ipykernel_launcher"
 _FOR_DEBUGGING = "-Xfrozen_modules=off"
+# No file of the folder in which it works stands in for a module.
+_SAFE_PATH = "-P"
 
 
 class PageKernelManager(ServerKernelManager):
@@ -22,4 +30,9 @@ class PageKernelManager(ServerKernelManager):
         if _THEIRS not in command:
             return command
         ours = [_OURS if part == _THEIRS else part for part in command]
-        return [part for part in ours if part != _FOR_DEBUGGING]
+        python, *rest = [part for part in ours if part != _FOR_DEBUGGING]
+        return [python, _SAFE_PATH, *rest]
+
+    async def start_kernel(self, *arguments: Any, **options: Any) -> None:
+        """Start the kernel where the server was started."""
+        await super().start_kernel(*arguments, **{**options, "cwd": str(Path.cwd())})

@@ -118,7 +118,7 @@ def _give_xsrf_token(request: Any, **_: object) -> None:
 def _configuration(is_local: bool) -> Config:
     texts: dict[str, Any] = {
         name: {lang: say(f"serve.{name}", lang) for lang in LANGUAGES}
-        for name in ("title", "loading", "no_script")
+        for name in ("title", "loading", "no_script", "lost")
     }
     config = Config()
     config.VoilaConfiguration = Config(

@@ -124,13 +124,14 @@ def slider(  # noqa: PLR0913  # where it comes from, and what it moves
         high: Largest value on the slider, where that is less than the knob allows.
     """
     top = knob.high if high is None else high
+    is_fraction = knob.high <= 1.0
     widget = scope.make(
         ipywidgets.FloatSlider,
         min=knob.low,
         max=top,
         step=knob.step or 0.001,
-        readout_format=".1%" if knob.high <= 1.0 else ".4f",
-        name="wb-slider",
+        readout_format=".1%" if is_fraction else ".4f",
+        name="wb-slider wb-percent" if is_fraction else "wb-slider",
         **LOOK,
     )
     return described(scope, f"knob.{step}.{name}", Control(widget, moved))
@@ -149,7 +150,7 @@ def bit_slider(
         ipywidgets.SelectionSlider,
         options=options(),
         value=FLOAT_BITS,
-        name="wb-slider",
+        name="wb-slider wb-choices",
         **LOOK,
     )
     control = Control(widget, moved)

@@ -67,6 +67,9 @@ class Scope:
             **traits: Its traits.
         """
         traits["layout"] = self._look(ipywidgets.Layout, layout)
+        if "tooltip" in kind.class_trait_names():
+            # A page shows what is not there as the word "null".
+            traits.setdefault("tooltip", "")
         own_style = getattr(kind, "style", None)
         if own_style is not None:
             traits["style"] = self._look(own_style.klass, style)

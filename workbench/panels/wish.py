@@ -44,7 +44,7 @@ def size_slider(scope: Scope) -> list[ipywidgets.Widget]:
         ipywidgets.SelectionSlider,
         options=options(),
         value=OFF,
-        name="wb-sizes",
+        name="wb-sizes wb-choices",
         **LOOK,
     )
     control = described(scope, "wish.slider", Control(widget, moved))
