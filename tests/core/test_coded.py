@@ -19,7 +19,7 @@ def test_small_tensors_are_predicted(sparsity):
     ]
     others = [np.linspace(-1, 1, 50, dtype=np.float32), np.zeros(20, np.float32)]
     written = len(encode([*tensors, *others]))
-    assert stream_bytes(tensors, others) == pytest.approx(written, rel=0.02)
+    assert stream_bytes([*tensors, *others]) == pytest.approx(written, rel=0.02)
 
 
 @pytest.mark.parametrize("make", ["floats", "grid", "zero_point", "table"])

@@ -51,7 +51,7 @@ def network(model, recipe):
 
 
 def taken(made):
-    return stream_bytes(made.tensors.values(), []) + OTHERS
+    return stream_bytes(made.tensors.values()) + OTHERS
 
 
 def chosen(level, path):

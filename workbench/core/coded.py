@@ -41,14 +41,17 @@ def coded_bytes(tensor: CompressedTensor) -> int:
     return known
 
 
-def stream_bytes(
-    tensors: Iterable[CompressedTensor], others: Iterable[NDArray[Any]]
-) -> int:
-    """Bytes of the stream of a model: kernels, and all other variables."""
-    parts = [leaf for tensor in tensors for leaf in leaves(tensor)]
-    small = [leaf for leaf in parts if leaf.dense.size <= LARGE]
-    large = [leaf for leaf in parts if leaf.dense.size > LARGE]
-    return len(encode([*small, *others])) + sum(map(coded_bytes, large))
+def stream_bytes(values: Iterable[CompressedTensor | NDArray[Any]]) -> int:
+    """Bytes of the stream of a model: kernels and other variables, in their order."""
+    small: list[CompressedTensor | NDArray[Any]] = []
+    large: list[CompressedTensor] = []
+    for value in values:
+        if not isinstance(value, CompressedTensor):
+            small.append(value)
+            continue
+        for leaf in leaves(value):
+            (small if leaf.dense.size <= LARGE else large).append(leaf)
+    return len(encode(small)) + sum(map(coded_bytes, large))
 
 
 _known: WeakKeyDictionary[CompressedTensor, int] = WeakKeyDictionary()

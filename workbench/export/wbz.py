@@ -104,12 +104,17 @@ def predicted(workload: Workload, network: Network) -> Quantity:
         workload: The model that it comes from.
         network: The network.
     """
+    from workbench.engine.layers import variables
+
     others = {**workload.others, **(network.others or {})}
     cuts = cuts_of(groups_of(workload.sites), network) if network.tensors else {}
     if cuts:
         network = shrunken(network, cuts)
         others = {path: cut(values, path, cuts) for path, values in others.items()}
-    stream = stream_bytes(network.tensors.values(), others.values())
+    held = {**others, **network.tensors}
+    place = {path: at for at, path in enumerate(variables(workload.model))}
+    paths = sorted(held, key=lambda path: place.get(path, len(place)))
+    stream = stream_bytes(held[path] for path in paths)
     grids = len(packed({}, network.activations, b"")) - len(packed({}, {}, b""))
     total = _bare_bytes(workload.model) + grids + stream
     return Quantity(total, "bytes", "estimated")
