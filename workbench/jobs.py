@@ -131,9 +131,8 @@ def _is_in_vain(
     """Whether what the same setting was retrained to before is to stay."""
     if earlier.recipe.plans != best.recipe.plans:
         return False
-    gain = best.validation - earlier.validation
-    is_worse = gain <= 0 if session.workload.metric.info.higher_is_better else gain >= 0
-    return best.epoch == 0 or (task.is_cancelled and is_worse)
+    gain = session.workload.metric.info.sign * (best.validation - earlier.validation)
+    return best.epoch == 0 or (task.is_cancelled and gain <= 0)
 
 
 def measuring_after(session: Session, retrained: Retrained) -> Iterator[Delivery]:
@@ -196,7 +195,7 @@ def saving(session: Session, task: Task, wish: Saving) -> Iterator[Delivery]:
     yield lambda: session.set(saved=bundle)
     formats = ", ".join(one.format for one in bundle.left_out)
     key = "session.saved_without" if formats else "session.saved"
-    yield session.saying(key, folder=str(wish.folder), formats=formats)
+    yield session.saying(key, folder=str(wish.folder.resolve()), formats=formats)
 
 
 def packing(

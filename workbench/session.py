@@ -184,9 +184,7 @@ class Session(EditedState):
         if self.workload is None or outcome is None:
             raise UserError("session.not_open")
         self._go_on()
-        job = jobs.Saving(
-            outcome, self.recipe, Path(folder).resolve(), formats, is_forced
-        )
+        job = jobs.Saving(outcome, self.recipe, Path(folder), formats, is_forced)
         self.task = self.lanes.submit(
             "session.saving", lambda task: jobs.saving(self, task, job)
         )

@@ -192,8 +192,7 @@ def _lost(
     info = session.workload.metric.info
     if before is None or after is None:
         return []
-    sign = 1 if info.higher_is_better else -1
-    if sign * (after.score - before.score) >= 0:
+    if info.sign * (after.score - before.score) >= 0:
         return []
     told = {"before": score(before.score, info), "after": score(after.score, info)}
     return [voice.say("cli.retraining_lost", **told)]

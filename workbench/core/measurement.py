@@ -86,6 +86,11 @@ class MetricInfo:
     higher_is_better: bool = True
     is_accuracy: bool = True
 
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if self.higher_is_better else -1
+
 
 @dataclass(frozen=True, eq=False)
 class Retrained:

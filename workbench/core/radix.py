@@ -1,7 +1,8 @@
 """Sorting of many float32, and sums over them, on several threads.
 
 Their leading bits put them into buckets, and the digits of what is left sort each of
-these where a cache holds it. NumPy's sort takes four to ten times as long.
+these where a cache holds it. NumPy's sort takes three to nine times as long
+for weights that all differ.
 """
 
 from __future__ import annotations

@@ -211,9 +211,8 @@ class _Run:
         self._pace.scored(time.monotonic() - began)
         score = float(results.mean(dtype=np.float64))
         weights, recipe = self._student.weights(), self._wish.recipe
-        sign = 1 if self._metric.info.higher_is_better else -1
         retrained = Retrained(network, weights, recipe, epoch, score)
-        return _Scored(retrained, sign * results)
+        return _Scored(retrained, self._metric.info.sign * results)
 
     def _chosen(self) -> _Scored | None:
         """The best epoch, or the start where that is better by more than chance."""

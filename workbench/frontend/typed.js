@@ -31,8 +31,8 @@ export function readTyped(signal) {
       return;
     }
     if (target.closest(".wb-percent")) target.textContent = fractionOf(target.textContent);
-    // The number that was understood is there when ipywidgets has read it.
-    queueMicrotask(() => (before = target.textContent));
+    // What was understood is there when ipywidgets has read it.
+    setTimeout(() => (before = target.textContent));
   });
   hear("blur", ({ target }) => {
     if (target.textContent === before) return;
